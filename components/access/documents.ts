@@ -1,0 +1,94 @@
+import { stringify } from "yaml";
+import type { ComputePlan } from "../compute/plan.ts";
+import { REGION } from "../standalone/services.ts";
+
+/** What a user of the cloud needs to know. */
+export interface Access {
+  /** Name of the cloud in clouds.yaml. */
+  cloud: string;
+  /** keystone's URL as seen from the host. */
+  authUrl: string;
+  adminPassword: string;
+}
+
+export function cloudsYaml({ cloud, authUrl, adminPassword }: Access): string {
+  return stringify({
+    clouds: {
+      [cloud]: {
+        auth: {
+          auth_url: authUrl,
+          username: "admin",
+          password: adminPassword,
+          project_name: "admin",
+          user_domain_name: "Default",
+          project_domain_name: "Default",
+        },
+        region_name: REGION,
+        interface: "public",
+        identity_api_version: 3,
+        // The newest that the server and today's clients share; without it the oldest is spoken.
+        compute_api_version: "2.93",
+        placement_api_version: "1.36",
+      },
+    },
+  });
+}
+
+/** For those who source a file instead: the same as clouds.yaml in the client's environment variables. */
+export function openrc({ authUrl, adminPassword }: Access): string {
+  const variables = {
+    OS_AUTH_URL: authUrl,
+    OS_USERNAME: "admin",
+    OS_PASSWORD: adminPassword,
+    OS_PROJECT_NAME: "admin",
+    OS_USER_DOMAIN_NAME: "Default",
+    OS_PROJECT_DOMAIN_NAME: "Default",
+    OS_REGION_NAME: REGION,
+    OS_INTERFACE: "public",
+    OS_IDENTITY_API_VERSION: "3",
+    OS_COMPUTE_API_VERSION: "2.93",
+    OS_PLACEMENT_API_VERSION: "1.36",
+  };
+  const quoted = (value: string) => `'${value.replaceAll("'", `'\\''`)}'`;
+  return Object.entries(variables)
+    .map(([key, value]) => `export ${key}=${quoted(value)}\n`)
+    .join("");
+}
+
+/** An ansible inventory of the cloud: its service containers and computes, reached through docker. */
+export function inventory(
+  services: { name: string; containerName: string; address: string }[],
+  computes: ComputePlan[],
+  files: { cloudsYaml: string; cloud: string },
+): string {
+  const inContainer = (containerName: string, extra: Record<string, string>) => ({
+    ansible_connection: "community.docker.docker",
+    ansible_host: containerName,
+    ansible_python_interpreter: "/usr/bin/python3",
+    ...extra,
+  });
+  return stringify({
+    all: {
+      vars: { os_client_config_file: files.cloudsYaml, os_cloud: files.cloud },
+      children: {
+        hypervisor: { hosts: { localhost: { ansible_connection: "local" } } },
+        control_plane: {
+          hosts: Object.fromEntries(
+            services.map(({ name, containerName, address }) => [
+              name,
+              inContainer(containerName, { address }),
+            ]),
+          ),
+        },
+        computes: {
+          hosts: Object.fromEntries(
+            computes.map(({ host, containerName, address, id }) => [
+              host,
+              inContainer(containerName, { address, compute_id: id }),
+            ]),
+          ),
+        },
+      },
+    },
+  });
+}

@@ -1,0 +1,44 @@
+import { v5 as uuidv5 } from "uuid";
+import { addressAt } from "../../config/addresses.ts";
+import { FIRST_COMPUTE_OFFSET } from "../../config/rules.ts";
+import type { Settings } from "../../config/schema.ts";
+
+/** One simulated compute: what makes it the same compute again after it was recreated. */
+export interface ComputePlan {
+  index: number;
+  /** Name of the compute in nova, neutron and placement, and its hostname. */
+  host: string;
+  containerName: string;
+  address: string;
+  /** UUID of the compute node, its resource provider and, with OVN, its chassis. */
+  id: string;
+}
+
+/** Namespace of the identities below: any fixed UUID serves, this one is this project's alone. */
+const IDENTITY_NAMESPACE = "5e4a7a52-6c53-4c0f-8f0c-9d5b2a1c7e10";
+
+const HOST_PREFIX = "compute-";
+
+export function hostOf(index: number): string {
+  return `${HOST_PREFIX}${index}`;
+}
+
+/** The index in a host's name; undefined for hosts that are no simulated computes. */
+export function indexOf(host: string): number | undefined {
+  const digits = /^compute-(0|[1-9]\d*)$/.exec(host)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/**
+ * @param stack part of every identity, so that two stacks' computes are never the same
+ */
+export function planComputes(settings: Settings, stack: string): ComputePlan[] {
+  const { names, network, computes } = settings;
+  return Array.from({ length: computes }, (_, index) => ({
+    index,
+    host: hostOf(index),
+    containerName: `${names}-${hostOf(index)}`,
+    address: addressAt(network.cidr, FIRST_COMPUTE_OFFSET + index),
+    id: uuidv5(`${stack}/${index}`, IDENTITY_NAMESPACE),
+  }));
+}

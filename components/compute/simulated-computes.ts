@@ -1,0 +1,153 @@
+import * as command from "@pulumi/command";
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import type { Settings } from "../../config/schema.ts";
+import { labelList, labelsOf } from "../names.ts";
+import type { CloudReference } from "../openstack/client.ts";
+import type { ComputeConnection, Files } from "../standalone/configuration.ts";
+import { uploads } from "../standalone/uploads.ts";
+import { Step, stepCommand } from "../step/step.ts";
+import { planComputes, type ComputePlan } from "./plan.ts";
+import type { ComputesReady } from "./wait.ts";
+
+export interface SimulatedComputesArgs {
+  settings: Settings;
+  /** Stack that everything is labelled with, and part of each compute's identity. */
+  stack: string;
+  imageId: pulumi.Input<string>;
+  /** The docker network that the control plane is reached on. */
+  networkName: pulumi.Input<string>;
+  /** Where the control plane is and how to log in there; secret. */
+  connection: pulumi.Output<ComputeConnection>;
+  cloud: CloudReference;
+  /** Folder for what the stack writes for its user. */
+  outputDirectory: string;
+  /** The control plane: when it is deleted, computes needn't be taken out of it. */
+  controlPlane: pulumi.Resource;
+}
+
+/** Seconds that a compute gets to stop by itself; it has no state to save. */
+const GRACE_SECONDS = 5;
+
+/** Seconds for all computes to be up: a base, and what each of them costs two busy cores. */
+const readyTimeout = (computes: number) => 180 + 10 * computes;
+
+/**
+ * The simulated computes: one container each, and one registration each, which takes the compute out of the cloud when
+ * it is removed. A container depends on its registration, so Pulumi stops the container first.
+ */
+export class SimulatedComputes extends pulumi.ComponentResource {
+  /** What the cloud says of them once all are up. */
+  readonly hypervisors: pulumi.Output<ComputesReady>;
+
+  constructor(
+    name: string,
+    args: SimulatedComputesArgs,
+    options?: pulumi.ComponentResourceOptions,
+  ) {
+    super("overcloud:index:SimulatedComputes", name, {}, options);
+    const { settings, stack, cloud } = args;
+    const directory = `${args.outputDirectory}/logs`;
+
+    const guard = new Step(
+      "scale-down-guard",
+      {
+        directory,
+        run: {
+          action: "compute/guard",
+          args: { ...cloud, computes: settings.computes, scaleDown: settings.scaleDown },
+          timeoutSeconds: 120,
+        },
+      },
+      { parent: this },
+    );
+
+    const containers = planComputes(settings, stack).map((compute) => {
+      const registration = this.#registration(compute, args, directory);
+      return this.#container(compute, args, [registration, guard]);
+    });
+
+    const ready = new Step(
+      "wait-for-computes",
+      {
+        directory,
+        run: {
+          action: "compute/wait",
+          args: { ...cloud, computes: settings.computes, networking: settings.networking },
+          timeoutSeconds: readyTimeout(settings.computes),
+        },
+        rerunOn: pulumi.all(containers.map((container) => container.id)),
+      },
+      { parent: this, dependsOn: [guard, ...containers] },
+    );
+    this.hypervisors = ready.result.apply((json) => JSON.parse(json) as ComputesReady);
+    this.registerOutputs({ hypervisors: this.hypervisors });
+  }
+
+  #registration(
+    { host }: ComputePlan,
+    { settings, cloud, controlPlane }: SimulatedComputesArgs,
+    directory: string,
+  ): command.local.Command {
+    return new command.local.Command(
+      `${host}-registration`,
+      stepCommand(`deregister-${host}`, {
+        directory,
+        remove: {
+          action: "compute/deregister",
+          args: { ...cloud, host, scaleDown: settings.scaleDown },
+        },
+      }),
+      { parent: this, deletedWith: controlPlane },
+    );
+  }
+
+  #container(
+    compute: ComputePlan,
+    args: SimulatedComputesArgs,
+    dependsOn: pulumi.Resource[],
+  ): docker.Container {
+    const { networking } = args.settings;
+    return new docker.Container(
+      compute.host,
+      {
+        name: compute.containerName,
+        hostname: compute.host,
+        image: args.imageId,
+        entrypoints: ["/usr/lib/overcloud/bin/compute"],
+        envs: args.connection.apply(({ ovnRemote }) => [
+          `OVERCLOUD_COMPUTE_ID=${compute.id}`,
+          `OVERCLOUD_NETWORKING=${networking}`,
+          ...(ovnRemote === undefined ? [] : [`OVERCLOUD_OVN_REMOTE=${ovnRemote}`]),
+        ]),
+        networksAdvanced: [{ name: args.networkName, ipv4Address: compute.address }],
+        uploads: uploads(
+          args.connection.apply(({ novaConf, neutronConf }): Files => ({
+            "/etc/nova/nova.conf.d/50-stack.conf": novaConf,
+            ...(networking === "ovs"
+              ? { "/etc/neutron/neutron.conf.d/50-stack.conf": neutronConf }
+              : {}),
+          })),
+        ),
+        capabilities: { adds: ["CAP_NET_ADMIN", "CAP_SYS_NICE"] },
+        devices: [{ hostPath: "/dev/net/tun", containerPath: "/dev/net/tun", permissions: "rwm" }],
+        // The address moves from eth0 to a bridge of Open vSwitch: the kernel answers only there.
+        sysctls: {
+          "net.ipv4.conf.all.rp_filter": "1",
+          "net.ipv4.conf.all.arp_ignore": "1",
+        },
+        restart: "unless-stopped",
+        cpuShares: 256,
+        ulimits: [{ name: "nofile", soft: 4096, hard: 4096 }],
+        destroyGraceSeconds: GRACE_SECONDS,
+        logDriver: "json-file",
+        logOpts: { "max-size": "5m", "max-file": "2" },
+        labels: labelList(
+          labelsOf(args.stack, { role: "simulated-compute", index: String(compute.index) }),
+        ),
+        mustRun: true,
+      },
+      { parent: this, dependsOn, deleteBeforeReplace: true },
+    );
+  }
+}

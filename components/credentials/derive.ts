@@ -1,0 +1,52 @@
+import { createHmac } from "node:crypto";
+
+/** Who needs a password. Adding one changes nobody else's. */
+export const ACCOUNTS = [
+  "admin",
+  "keystone-database",
+  "placement-database",
+  "glance-database",
+  "neutron-database",
+  "nova-database",
+  "rabbitmq",
+  "placement",
+  "glance",
+  "neutron",
+  "nova",
+  "metadata",
+] as const;
+
+export type Account = (typeof ACCOUNTS)[number];
+
+/** Every credential of a cloud. All are derived from one seed, which lives encrypted in the stack's state. */
+export interface Credentials {
+  /** 192 bits each, letters, digits, `-` and `_` only: safe in URLs, INI files and SQL. */
+  passwords: Record<Account, string>;
+  /** Keys by file name, for keystone's tokens and its credential store. */
+  fernetKeys: Record<string, string>;
+  credentialKeys: Record<string, string>;
+}
+
+/**
+ * Derives all credentials from the seed; the same seed gives the same credentials.
+ * @param seed at least 32 characters of randomness
+ * @throws RangeError if the seed is shorter
+ */
+export function deriveCredentials(seed: string): Credentials {
+  if (seed.length < 32) throw new RangeError("the seed of the credentials is too short");
+  const derive = (purpose: string): Buffer => createHmac("sha256", seed).update(purpose).digest();
+  // A fernet key is 32 bytes in URL-safe base64 with padding.
+  const fernetKey = (purpose: string): string =>
+    derive(purpose).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
+  const passwords = Object.fromEntries(
+    ACCOUNTS.map((account) => [
+      account,
+      derive(`password:${account}`).subarray(0, 24).toString("base64url"),
+    ]),
+  ) as Record<Account, string>;
+  return {
+    passwords,
+    fernetKeys: { "0": fernetKey("fernet:0"), "1": fernetKey("fernet:1") },
+    credentialKeys: { "0": fernetKey("credential:0"), "1": fernetKey("credential:1") },
+  };
+}

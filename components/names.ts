@@ -1,0 +1,19 @@
+/** Label on everything a stack makes; its value is the stack's name. */
+export const STACK_LABEL = "overcloud.stack";
+
+/** What a container is to the cloud. */
+export type Role = "control-plane" | "simulated-compute";
+
+/** Labels by which `docker ps --filter label=...`, a sweep and the tests find what belongs to a stack. */
+export function labelsOf(
+  stack: string,
+  extra: Record<string, string> = {},
+): Record<string, string> {
+  const own = Object.entries(extra).map(([key, value]) => [`overcloud.${key}`, value]);
+  return { [STACK_LABEL]: stack, ...Object.fromEntries(own) };
+}
+
+/** As the docker provider wants them. */
+export function labelList(labels: Record<string, string>): { label: string; value: string }[] {
+  return Object.entries(labels).map(([label, value]) => ({ label, value }));
+}

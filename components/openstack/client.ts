@@ -1,0 +1,231 @@
+import { readFile } from "node:fs/promises";
+import pRetry, { AbortError } from "p-retry";
+import { parse } from "yaml";
+import { z } from "zod";
+
+/** An API answered, but not as asked. */
+export class ApiError extends Error {
+  readonly status: number;
+
+  constructor(method: string, url: string, status: number, body: string) {
+    super(`${method} ${url} answered ${status}: ${messageIn(body)}`);
+    this.name = "ApiError";
+    this.status = status;
+  }
+}
+
+/** Nothing listens where an API should be: the control plane is gone or not there yet. */
+export class UnreachableError extends Error {
+  constructor(url: string, cause: unknown) {
+    super(`nothing answers at ${url}`, { cause });
+    this.name = "UnreachableError";
+  }
+}
+
+const cloudsSchema = z.object({
+  clouds: z.record(
+    z.string(),
+    z.object({
+      auth: z.object({
+        auth_url: z.string(),
+        username: z.string(),
+        password: z.string(),
+        project_name: z.string(),
+        user_domain_name: z.string(),
+        project_domain_name: z.string(),
+      }),
+    }),
+  ),
+});
+
+const tokenSchema = z.object({
+  token: z.object({
+    catalog: z.array(
+      z.object({
+        type: z.string(),
+        endpoints: z.array(z.object({ interface: z.string(), url: z.string() })),
+      }),
+    ),
+  }),
+});
+
+export type ServiceType = "compute" | "network" | "image" | "placement";
+
+/** Where to find a cloud: a clouds.yaml and the name of the cloud in it. */
+export interface CloudReference {
+  cloudsYaml: string;
+  cloud: string;
+}
+
+/** The newest API versions that these steps use; without the header the oldest are spoken. */
+const VERSIONS: Partial<Record<ServiceType, string>> = {
+  // From 2.95 on an evacuated server stays stopped on its new host.
+  compute: "compute 2.93",
+  placement: "placement 1.36",
+};
+
+const REQUEST_TIMEOUT_MS = 60_000;
+
+/**
+ * The few OpenStack calls that the steps need, over HTTP. The Python client would take three seconds of CPU to start,
+ * for every compute that is removed.
+ */
+export class OpenStackClient {
+  readonly #token: string;
+  readonly #catalog: Map<string, string>;
+  readonly #signal: AbortSignal;
+
+  private constructor(token: string, catalog: Map<string, string>, signal: AbortSignal) {
+    this.#token = token;
+    this.#catalog = catalog;
+    this.#signal = signal;
+  }
+
+  /**
+   * Authenticates as clouds.yaml says.
+   * @param patienceSeconds how long nothing may listen before that counts as unreachable
+   * @throws UnreachableError, ApiError
+   */
+  static async connect(
+    { cloudsYaml, cloud }: CloudReference,
+    signal: AbortSignal,
+    patienceSeconds = 15,
+  ): Promise<OpenStackClient> {
+    const { clouds } = cloudsSchema.parse(parse(await readFile(cloudsYaml, "utf8")));
+    const auth = clouds[cloud]?.auth;
+    if (!auth) throw new Error(`${cloudsYaml} has no cloud ${cloud}`);
+    const body = {
+      auth: {
+        identity: {
+          methods: ["password"],
+          password: {
+            user: {
+              name: auth.username,
+              password: auth.password,
+              domain: { name: auth.user_domain_name },
+            },
+          },
+        },
+        scope: {
+          project: { name: auth.project_name, domain: { name: auth.project_domain_name } },
+        },
+      },
+    };
+    const url = `${auth.auth_url}/auth/tokens`;
+    const response = await pRetry(
+      async () => {
+        try {
+          return await request("POST", url, signal, {}, body);
+        } catch (error) {
+          throw error instanceof UnreachableError ? error : new AbortError(error as Error);
+        }
+      },
+      {
+        retries: Math.max(0, patienceSeconds),
+        minTimeout: 1000,
+        maxTimeout: 1000,
+        factor: 1,
+        signal,
+      },
+    );
+    const { token } = tokenSchema.parse(await response.json());
+    const catalog = new Map(
+      token.catalog.flatMap(({ type, endpoints }) =>
+        endpoints
+          .filter((endpoint) => endpoint.interface === "public")
+          .map((endpoint): [string, string] => [type, endpoint.url]),
+      ),
+    );
+    return new OpenStackClient(response.headers.get("x-subject-token") ?? "", catalog, signal);
+  }
+
+  async get<T>(service: ServiceType, path: string, schema: z.ZodType<T>): Promise<T> {
+    return schema.parse(await (await this.#call("GET", service, path)).json());
+  }
+
+  /** @returns the answer's body as it is, to be parsed by whoever needs it */
+  async post(service: ServiceType, path: string, body: unknown): Promise<unknown> {
+    const text = await (await this.#call("POST", service, path, body)).text();
+    return text === "" ? undefined : JSON.parse(text);
+  }
+
+  async put(service: ServiceType, path: string, body: unknown): Promise<void> {
+    await this.#call("PUT", service, path, body);
+  }
+
+  /** Uploads bytes, as the image service takes them. */
+  async upload(service: ServiceType, path: string, content: Uint8Array): Promise<void> {
+    await this.#call("PUT", service, path, content);
+  }
+
+  /** Deletes; what is gone already counts as deleted. */
+  async delete(service: ServiceType, path: string): Promise<void> {
+    try {
+      await this.#call("DELETE", service, path);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 404)) throw error;
+    }
+  }
+
+  async #call(
+    method: string,
+    service: ServiceType,
+    path: string,
+    body?: unknown,
+  ): Promise<Response> {
+    const base = this.#catalog.get(service);
+    if (!base) throw new Error(`the cloud's catalogue has no ${service} service`);
+    const version = VERSIONS[service];
+    const headers: Record<string, string> = { "x-auth-token": this.#token };
+    if (version) headers["openstack-api-version"] = version;
+    return await request(method, `${base}${path}`, this.#signal, headers, body);
+  }
+}
+
+async function request(
+  method: string,
+  url: string,
+  signal: AbortSignal,
+  headers: Record<string, string>,
+  body?: unknown,
+): Promise<Response> {
+  const binary = body instanceof Uint8Array;
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      method,
+      headers: {
+        ...headers,
+        ...(body !== undefined && {
+          "content-type": binary ? "application/octet-stream" : "application/json",
+        }),
+      },
+      ...(body !== undefined && { body: binary ? new Uint8Array(body) : JSON.stringify(body) }),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
+    });
+  } catch (error) {
+    if (isRefused(error)) throw new UnreachableError(url, error);
+    if (error instanceof DOMException && error.name === "TimeoutError" && !signal.aborted) {
+      throw new Error(`${method} ${url} got no answer in ${REQUEST_TIMEOUT_MS / 1000} s`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+  if (!response.ok) throw new ApiError(method, url, response.status, await response.text());
+  return response;
+}
+
+function isRefused(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return ["ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_SOCKET"].includes(
+    code,
+  );
+}
+
+/** OpenStack's services wrap their message in an object named after the error's kind. */
+function messageIn(body: string): string {
+  const text = /"message"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1] ?? body;
+  return text.replaceAll(/\s+/g, " ").slice(0, 300);
+}

@@ -1,0 +1,154 @@
+import { addressAt } from "../../config/addresses.ts";
+import type { ApiName, Settings } from "../../config/schema.ts";
+import {
+  APIS,
+  offsetOf,
+  OVN_NORTHBOUND_PORT,
+  OVN_SOUTHBOUND_PORT,
+  SERVICES,
+  type ServiceName,
+} from "./services.ts";
+
+/** One container of the control plane. */
+export interface ServicePlan {
+  name: ServiceName;
+  containerName: string;
+  address: string;
+  /** Services that must be healthy before this one starts. */
+  after: ServiceName[];
+  /** Ports on the host's loopback: port inside the container to port outside. */
+  ports: { internal: number; external: number }[];
+  /** Data that outlives the container; first filled from the image. */
+  volume?: { name: string; path: string };
+  environment: Record<string, string>;
+  healthcheck: { test: string[]; intervalSeconds: number };
+  /** Whether others wait for this service's health check. */
+  gates: boolean;
+  /** Seconds a service gets to end by itself. */
+  graceSeconds: number;
+}
+
+/** Everything about a control plane that follows from the settings alone. */
+export interface ControlPlanePlan {
+  network: { name: string; cidr: string; gateway: string };
+  services: ServicePlan[];
+  addresses: Record<ServiceName, string>;
+  /** API URLs as seen from the host and from inside the stack's network. */
+  endpoints: Record<ApiName, { public: string; internal: string }>;
+}
+
+const VOLUMES: Partial<Record<ServiceName, string>> = {
+  mariadb: "/var/lib/mysql",
+  rabbitmq: "/var/lib/rabbitmq",
+  glance: "/var/lib/glance",
+  "ovn-nb-db": "/var/lib/ovn",
+  "ovn-sb-db": "/var/lib/ovn",
+};
+
+const OVN_SERVICES: readonly ServiceName[] = ["ovn-nb-db", "ovn-sb-db", "ovn-northd"];
+
+export function planControlPlane(settings: Settings): ControlPlanePlan {
+  const { names, network, networking, ports } = settings;
+  const services = SERVICES.filter((name) => networking === "ovn" || !OVN_SERVICES.includes(name));
+  const addresses = Object.fromEntries(
+    SERVICES.map((name) => [name, addressAt(network.cidr, offsetOf(name))]),
+  ) as Record<ServiceName, string>;
+  const endpoints = Object.fromEntries(
+    Object.entries(APIS).map(([api, { service, port, path }]) => [
+      api,
+      {
+        public: `http://127.0.0.1:${ports[api as ApiName]}${path}`,
+        internal: `http://${addresses[service]}:${port}${path}`,
+      },
+    ]),
+  ) as ControlPlanePlan["endpoints"];
+
+  return {
+    network: { name: names, cidr: network.cidr, gateway: addressAt(network.cidr, 1) },
+    addresses,
+    endpoints,
+    services: services.map((name) => {
+      const path = VOLUMES[name];
+      return {
+        name,
+        containerName: `${names}-${name}`,
+        address: addresses[name],
+        after: predecessorsOf(name, services),
+        ports: Object.entries(APIS)
+          .filter(([, { service }]) => service === name)
+          .map(([api, { port }]) => ({ internal: port, external: ports[api as ApiName] })),
+        ...(path && { volume: { name: `${names}-${name}`, path } }),
+        environment: environmentOf(name, addresses),
+        healthcheck: healthcheckOf(name),
+        gates: GATES.includes(name),
+        graceSeconds: name === "mariadb" || name === "rabbitmq" ? 30 : 10,
+      };
+    }),
+  };
+}
+
+/** Services that others wait for; they are checked often, because a start waits for the next check. */
+const GATES: readonly ServiceName[] = ["mariadb", "rabbitmq", "ovn-nb-db", "ovn-sb-db"];
+
+const DATABASE_ONLY: readonly ServiceName[] = ["keystone", "placement", "glance"];
+
+function predecessorsOf(name: ServiceName, deployed: readonly ServiceName[]): ServiceName[] {
+  const after = (...services: ServiceName[]) => services.filter((s) => deployed.includes(s));
+  if (GATES.includes(name) || name === "memcached") return [];
+  if (name === "ovn-northd") return after("ovn-nb-db", "ovn-sb-db");
+  if (DATABASE_ONLY.includes(name)) return after("mariadb", "memcached");
+  if (name === "neutron-server") {
+    return after("mariadb", "rabbitmq", "memcached", "ovn-nb-db", "ovn-sb-db");
+  }
+  return after("mariadb", "rabbitmq", "memcached");
+}
+
+function environmentOf(
+  name: ServiceName,
+  addresses: Record<ServiceName, string>,
+): Record<string, string> {
+  if (name !== "ovn-northd") return {};
+  return {
+    OVN_NB: `tcp:${addresses["ovn-nb-db"]}:${OVN_NORTHBOUND_PORT}`,
+    OVN_SB: `tcp:${addresses["ovn-sb-db"]}:${OVN_SOUTHBOUND_PORT}`,
+  };
+}
+
+function healthcheckOf(name: ServiceName): ServicePlan["healthcheck"] {
+  return {
+    test: ["CMD", ...HEALTH_COMMANDS[name]],
+    intervalSeconds: GATES.includes(name) ? 2 : 30,
+  };
+}
+
+const http = (port: number, path = "/"): string[] => [
+  ...["curl", "--silent", "--show-error", "--output", "/dev/null", "--max-time", "10"],
+  `http://127.0.0.1:${port}${path}`,
+];
+const listens = (port: number): string[] => [
+  "sh",
+  "-c",
+  `ss --no-header --listening --tcp --numeric 'sport = :${port}' | grep -q .`,
+];
+/** A service without an API is healthy while it is connected to the message bus. */
+const connected = [
+  "sh",
+  "-c",
+  "ss --no-header --tcp --numeric state established 'dport = :5672' | grep -q .",
+];
+
+const HEALTH_COMMANDS: Record<ServiceName, string[]> = {
+  mariadb: ["mariadb-admin", "ping"],
+  rabbitmq: listens(5672),
+  memcached: listens(11211),
+  keystone: http(5000, "/v3"),
+  placement: http(8778),
+  glance: http(9292),
+  "neutron-server": http(9696),
+  "nova-api": http(8774),
+  "nova-scheduler": connected,
+  "nova-conductor": connected,
+  "ovn-nb-db": listens(OVN_NORTHBOUND_PORT),
+  "ovn-sb-db": listens(OVN_SOUTHBOUND_PORT),
+  "ovn-northd": ["ovn-appctl", "-t", "/run/ovn/northd.ctl", "status"],
+};

@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { Specification } from "./specification.ts";
+
+/** What a step does at one point of its life. */
+export type StepRun = Pick<Specification, "action" | "argv" | "args"> & {
+  /** Seconds after which it is ended and counts as failed. Default 600. */
+  timeoutSeconds?: number;
+};
+
+export interface StepArgs {
+  /** Folder of the stack's logs and locks. */
+  directory: string;
+  /** Runs when the step is created, and again whenever its inputs change. Idempotent. Nothing by default. */
+  run?: StepRun;
+  /** Runs when the step is removed. Nothing by default. */
+  remove?: StepRun;
+  /** Secrets for `run`, on its standard input. */
+  input?: pulumi.Input<string>;
+  /** The step runs again when any of these changes, ids of what it looks at for instance. */
+  rerunOn?: pulumi.Input<string[]>;
+  /** Whether what it prints goes to Pulumi as progress. Default true; false for a step whose result is secret. */
+  progress?: boolean;
+}
+
+/** Where the program is; steps run there, whatever folder `pulumi` was called from. */
+export const PROJECT_DIRECTORY = join(import.meta.dirname, "../..");
+
+/**
+ * The arguments of a command that runs a step. Use it directly where a step per item would make a resource too many.
+ * @param name as in Specification: unique within the stack
+ */
+export function stepCommand(name: string, args: StepArgs): command.local.CommandArgs {
+  const text = (run: StepRun): string =>
+    JSON.stringify({
+      name,
+      directory: args.directory,
+      timeoutSeconds: 600,
+      ...run,
+    } satisfies Specification);
+  return {
+    interpreter: ["node", "components/step/run.ts"],
+    dir: PROJECT_DIRECTORY,
+    ...(args.run && { create: text(args.run) }),
+    ...(args.remove && { delete: text(args.remove) }),
+    ...(args.input !== undefined && { stdin: args.input }),
+    ...(args.rerunOn && {
+      environment: { OVERCLOUD_RERUN_ON: pulumi.output(args.rerunOn).apply(digest) },
+    }),
+    // Output of a run is never handed to the next: it would grow the environment without bound.
+    addPreviousOutputInEnv: false,
+    logging: args.progress === false ? "none" : "stderr",
+  };
+}
+
+/** One named piece of the deployment: one line in Pulumi's tree, one log file. */
+export class Step extends pulumi.ComponentResource {
+  /** The step's result, JSON; empty if it has none. */
+  readonly result: pulumi.Output<string>;
+
+  constructor(name: string, args: StepArgs, options?: pulumi.ComponentResourceOptions) {
+    super("overcloud:index:Step", name, {}, options);
+    const run = new command.local.Command(name, stepCommand(name, args), {
+      parent: this,
+      deleteBeforeReplace: true,
+      ...(options?.deletedWith && { deletedWith: options.deletedWith }),
+    });
+    this.result = run.stdout;
+    this.registerOutputs({ result: this.result });
+  }
+}
+
+/** A short text that changes when any of the values does. */
+function digest(values: string[]): string {
+  return createHash("sha256").update(values.join("\n")).digest("hex").slice(0, 16);
+}

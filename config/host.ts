@@ -1,0 +1,73 @@
+import { createServer } from "node:net";
+import { totalmem } from "node:os";
+import { execa } from "execa";
+import { STACK_LABEL } from "../components/names.ts";
+
+/** What the machine has and uses, as far as settings must agree with it. What the stack itself uses is left out. */
+export interface HostFacts {
+  /** Memory of the machine in MiB. */
+  memoryMb: number;
+  /** IPv4 networks that the machine has routes to, default routes left out. */
+  routes: { cidr: string; device: string }[];
+  /** Those of the asked loopback ports that something else listens on. */
+  portsInUse: number[];
+}
+
+/**
+ * Looks at the machine. Takes well under a second and changes nothing.
+ * @throws Error, one sentence, when the docker daemon does not answer.
+ */
+export async function readHostFacts(stack: string, ports: readonly number[]): Promise<HostFacts> {
+  const label = `label=${STACK_LABEL}=${stack}`;
+  const [ownPorts, ownNetworks, routes, busy] = await Promise.all([
+    docker("ps", "--filter", label, "--format", "{{.Ports}}"),
+    docker("network", "ls", "--filter", label, "--format", "{{.ID}}"),
+    readRoutes(),
+    Promise.all(ports.map(async (port) => ((await isFree(port)) ? [] : [port]))),
+  ]);
+  const own = new Set([...ownPorts.matchAll(/:(\d+)->/g)].map(([, port]) => Number(port)));
+  const ownBridges = new Set(ownNetworks.split("\n").map((id) => `br-${id.slice(0, 12)}`));
+  return {
+    memoryMb: Math.floor(totalmem() / 2 ** 20),
+    routes: routes.filter(({ device }) => !ownBridges.has(device)),
+    portsInUse: busy.flat().filter((port) => !own.has(port)),
+  };
+}
+
+async function docker(...args: string[]): Promise<string> {
+  try {
+    return (await execa("docker", args, { timeout: 10_000, stdin: "ignore" })).stdout;
+  } catch (error) {
+    const detail = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : "";
+    throw new Error(
+      `The docker daemon does not answer (${detail.split("\n")[0] || "docker is not on PATH"}); start it, or run \`npm run setup\`.`,
+    );
+  }
+}
+
+interface Route {
+  dst: string;
+  dev?: string;
+}
+
+async function readRoutes(): Promise<HostFacts["routes"]> {
+  const { stdout } = await execa("ip", ["-json", "-4", "route"], {
+    timeout: 10_000,
+    stdin: "ignore",
+    reject: false,
+  });
+  if (!stdout) return [];
+  return (JSON.parse(stdout) as Route[])
+    .filter(({ dst }) => dst !== "default")
+    .map(({ dst, dev }) => ({ cidr: dst.includes("/") ? dst : `${dst}/32`, device: dev ?? "" }));
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () =>
+      server.close(() => resolve(true)),
+    );
+  });
+}

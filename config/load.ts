@@ -1,0 +1,39 @@
+import * as pulumi from "@pulumi/pulumi";
+import { readHostFacts } from "./host.ts";
+import { parseSettings } from "./parse.ts";
+
+import type { Settings } from "./schema.ts";
+
+/**
+ * The settings of the stack that Pulumi is working on.
+ * @throws pulumi.RunError with one line per problem; Pulumi shows it without a stack trace
+ */
+export async function loadSettings(): Promise<Settings> {
+  const stack = pulumi.getStack();
+  const raw = readConfig(pulumi.runtime.allConfig(), pulumi.getProject());
+  if (raw["names"] === "" || raw["names"] === undefined) raw["names"] = stack;
+  try {
+    return await parseSettings(raw, (ports) => readHostFacts(stack, ports));
+  } catch (error) {
+    throw new pulumi.RunError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/**
+ * The project's own keys out of Pulumi's configuration, which holds every value as text and every list or object as
+ * JSON. What is not JSON stays text, so that the schema reports it with the value that the user wrote.
+ */
+export function readConfig(all: Record<string, string>, project: string): Record<string, unknown> {
+  const own = Object.entries(all)
+    .filter(([key]) => key.startsWith(`${project}:`))
+    .map(([key, text]): [string, unknown] => [key.slice(project.length + 1), parseValue(text)]);
+  return Object.fromEntries(own);
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

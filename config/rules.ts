@@ -1,0 +1,102 @@
+import { overlap, usableAddresses } from "./addresses.ts";
+import type { HostFacts } from "./host.ts";
+import type { Problem } from "./problems.ts";
+import type { Networking, Settings } from "./schema.ts";
+
+/** Where the computes' addresses begin in the stack's network; what lies below is the control plane's. */
+export const FIRST_COMPUTE_OFFSET = 64;
+
+/** Memory of the control plane in MiB, as `npm run bench` measures it, rounded up. */
+export const CONTROL_PLANE_MEMORY_MB = 2048;
+
+/** Memory of one simulated compute in MiB, as `npm run bench` measures it, rounded up. */
+export const COMPUTE_MEMORY_MB: Record<Networking, number> = { ovn: 160, ovs: 310 };
+
+/** Rules that involve several keys: pure, so that they hold on any machine. */
+export function checkSettings(settings: Settings): Problem[] {
+  const { network, computes, compute, ports } = settings;
+  const problems: Problem[] = [];
+
+  const needed = FIRST_COMPUTE_OFFSET + computes;
+  if (usableAddresses(network.cidr) < needed) {
+    problems.push({
+      key: "network.cidr",
+      value: network.cidr,
+      message: `is too small: ${computes} computes and the control plane need ${needed} addresses, it has ${usableAddresses(network.cidr)}`,
+    });
+  }
+  if (overlap(network.cidr, network.tenantCidr)) {
+    problems.push({
+      key: "network.tenantCidr",
+      value: network.tenantCidr,
+      message: `overlaps network.cidr (${network.cidr})`,
+    });
+  }
+  if (usableAddresses(network.tenantCidr) < 2) {
+    problems.push({
+      key: "network.tenantCidr",
+      value: network.tenantCidr,
+      message: "is too small: servers need at least 2 addresses",
+    });
+  }
+  if (compute.downTimeSeconds < 2 * compute.reportIntervalSeconds) {
+    problems.push({
+      key: "compute.downTimeSeconds",
+      value: compute.downTimeSeconds,
+      message: `must be at least twice compute.reportIntervalSeconds (${compute.reportIntervalSeconds}), or live services count as down`,
+    });
+  }
+  const byPort = Map.groupBy(Object.entries(ports), ([, port]) => port);
+  for (const [port, users] of byPort) {
+    if (users.length > 1) {
+      problems.push({
+        key: `ports.${users[1]?.[0]}`,
+        value: port,
+        message: `is also the port of ${users[0]?.[0]}`,
+      });
+    }
+  }
+  return problems;
+}
+
+/** Rules that involve the machine. */
+export function checkHost(settings: Settings, host: HostFacts): Problem[] {
+  const { network, computes, networking, ports } = settings;
+  const problems: Problem[] = [];
+  for (const { cidr, device } of host.routes) {
+    if (overlap(network.cidr, cidr)) {
+      problems.push({
+        key: "network.cidr",
+        value: network.cidr,
+        message: `overlaps this machine's route to ${cidr} (${device}); choose another network`,
+      });
+    }
+  }
+  for (const [api, port] of Object.entries(ports)) {
+    if (host.portsInUse.includes(port)) {
+      problems.push({
+        key: `ports.${api}`,
+        value: port,
+        message: "is in use on this machine; choose another port, or stop what listens there",
+      });
+    }
+  }
+  const needed = memoryNeededMb(computes, networking);
+  if (needed > host.memoryMb) {
+    const most = Math.max(
+      0,
+      Math.floor((host.memoryMb - CONTROL_PLANE_MEMORY_MB) / COMPUTE_MEMORY_MB[networking]),
+    );
+    problems.push({
+      key: "computes",
+      value: computes,
+      message: `needs about ${needed} MiB of memory (${CONTROL_PLANE_MEMORY_MB} for the control plane and ${COMPUTE_MEMORY_MB[networking]} for each compute), this machine has ${host.memoryMb}; at most ${most} fit`,
+    });
+  }
+  return problems;
+}
+
+/** Memory that a cloud of this size takes, in MiB. */
+export function memoryNeededMb(computes: number, networking: Networking): number {
+  return CONTROL_PLANE_MEMORY_MB + computes * COMPUTE_MEMORY_MB[networking];
+}

@@ -1,0 +1,87 @@
+import ipaddr from "ipaddr.js";
+import { z } from "zod";
+
+/** The most computes one stack takes: a Linux bridge has 1024 ports, the control plane and the host need some. */
+export const MAX_COMPUTES = 1000;
+
+const integer = (minimum: number, maximum: number) =>
+  z
+    .number({ error: `must be a whole number from ${minimum} to ${maximum}` })
+    .refine((value) => Number.isInteger(value) && value >= minimum && value <= maximum, {
+      error: `must be a whole number from ${minimum} to ${maximum}`,
+    });
+
+const choice = <const T extends [string, ...string[]]>(...values: T) =>
+  z.enum(values, { error: `must be one of: ${values.join(", ")}` });
+
+const cidr = z
+  .string({ error: "must be an IPv4 network such as 10.79.0.0/20" })
+  .refine(isIPv4Network, { error: "must be an IPv4 network such as 10.79.0.0/20" });
+
+function isIPv4Network(text: string): boolean {
+  if (!ipaddr.IPv4.isValidCIDRFourPartDecimal(text)) return false;
+  const network = ipaddr.IPv4.networkAddressFromCIDR(text).toString();
+  return text.split("/")[0] === network;
+}
+
+const port = integer(1, 65535);
+
+/**
+ * A docker object name, a DNS label and a part of nova host names at the same time: lower-case letters, digits and
+ * dashes, starting with a letter, at most 40 characters so that the longest derived name stays below 63.
+ */
+export const NAME_PATTERN = /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/;
+
+/** Every key of the stack's configuration. Ranges are checked here, what involves several keys or the host in rules.ts. */
+export const settingsSchema = z.strictObject({
+  /** What answers the OpenStack APIs. */
+  controlPlane: choice("standalone").default("standalone"),
+  /** Number of simulated computes. */
+  computes: integer(0, MAX_COMPUTES).default(3),
+  /** Networking of the computes: OVN, or neutron's Open vSwitch agent. */
+  networking: choice("ovn", "ovs").default("ovn"),
+  compute: z
+    .strictObject({
+      /** Virtual CPUs that each compute reports. */
+      vcpus: integer(1, 4096).default(32),
+      /** Memory that each compute reports, in MiB. */
+      memoryMb: integer(512, 64 * 1024 * 1024).default(131072),
+      /** Disk that each compute reports, in GiB. */
+      diskGb: integer(1, 1024 * 1024).default(2000),
+      /** Seconds a simulated guest takes to boot after its ports are wired. */
+      bootDelaySeconds: integer(0, 3600).default(0),
+      /** Seconds between two heartbeats of a nova service or a networking agent. */
+      reportIntervalSeconds: integer(1, 3600).default(10),
+      /** Seconds without a heartbeat after which a service counts as down. */
+      downTimeSeconds: integer(2, 86400).default(60),
+    })
+    .prefault({}),
+  /** What happens to servers on a compute that is removed. */
+  scaleDown: choice("refuse", "evacuate", "delete").default("refuse"),
+  network: z
+    .strictObject({
+      /** The stack's docker network; the host has its first address. */
+      cidr: cidr.default("10.79.0.0/20"),
+      /** The subnet of the cloud's first network, carried in tunnels between the computes. */
+      tenantCidr: cidr.default("10.100.0.0/16"),
+    })
+    .prefault({}),
+  ports: z
+    .strictObject({
+      keystone: port.default(5000),
+      placement: port.default(8778),
+      glance: port.default(9292),
+      neutron: port.default(9696),
+      nova: port.default(8774),
+    })
+    .prefault({}),
+  /** Prefix of the names of everything the stack makes. */
+  names: z.string({ error: "must be a name" }).regex(NAME_PATTERN, {
+    error: "must be 1 to 40 lower-case letters, digits and dashes, starting with a letter",
+  }),
+});
+
+/** The stack's settings, parsed and with defaults applied. Immutable. */
+export type Settings = Readonly<z.output<typeof settingsSchema>>;
+export type Networking = Settings["networking"];
+export type ApiName = keyof Settings["ports"];

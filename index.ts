@@ -1,0 +1,58 @@
+import * as pulumi from "@pulumi/pulumi";
+import { SimulatedComputes } from "./components/compute/simulated-computes.ts";
+import { CredentialSeed } from "./components/credentials/seed.ts";
+import { contentHash } from "./components/image/content-hash.ts";
+import { IMAGE_CONTEXT, OpenStackImage } from "./components/image/openstack-image.ts";
+import { StandaloneControlPlane } from "./components/standalone/control-plane.ts";
+import { PROJECT_DIRECTORY } from "./components/step/step.ts";
+import { loadSettings } from "./config/load.ts";
+
+const settings = await loadSettings();
+const stack = pulumi.getStack();
+const outputDirectory = `${PROJECT_DIRECTORY}/output/${stack}`;
+
+const image = new OpenStackImage("image", {
+  names: settings.names,
+  stack,
+  contentHash: await contentHash(IMAGE_CONTEXT),
+});
+const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
+
+const controlPlane = new StandaloneControlPlane("control-plane", {
+  settings,
+  stack,
+  imageId: image.imageId,
+  credentials: seed.credentials,
+  outputDirectory,
+});
+
+const computes = new SimulatedComputes(
+  "computes",
+  {
+    settings,
+    stack,
+    imageId: image.imageId,
+    networkName: controlPlane.networkName,
+    connection: controlPlane.computeConnection,
+    cloud: controlPlane.cloud,
+    outputDirectory,
+    controlPlane,
+  },
+  { dependsOn: [controlPlane.ready] },
+);
+
+/** How many computes were asked for, how many are up, and their names. */
+export const hypervisors = computes.hypervisors.apply(({ registered, names }) => ({
+  requested: settings.computes,
+  registered,
+  names,
+}));
+
+/** The APIs as this machine reaches them. */
+export const endpoints = Object.fromEntries(
+  Object.entries(controlPlane.plan.endpoints).map(([api, urls]) => [api, urls.public]),
+);
+
+export const cloudsYaml = controlPlane.access.cloudsYaml;
+export const openrc = controlPlane.access.openrc;
+export const inventory = controlPlane.access.inventory;

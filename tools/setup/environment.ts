@@ -1,0 +1,119 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import path from "node:path";
+import type { Paths } from "./paths.ts";
+
+/** The Pulumi backend in use: the one the user is logged in to, or one inside the project folder. */
+export interface Backend {
+  readonly kind: "user" | "project";
+  /** Where plugins and credentials are: PULUMI_HOME. */
+  readonly home: string;
+  /** For people. */
+  readonly description: string;
+  /** What has to be set for pulumi to use it; nothing where it is the user's own. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** Finds out whether somebody is logged in; changes nothing. */
+export function detectBackend(paths: Paths, env: NodeJS.ProcessEnv): Backend {
+  const ours = `file://${path.join(paths.state, "backend")}`;
+  // After `. .toolchain/env` our own settings are in the environment: that is not a login.
+  const home = env.PULUMI_HOME === paths.pulumiHome ? undefined : env.PULUMI_HOME;
+  const userHome = home ?? path.join(env.HOME ?? homedir(), ".pulumi");
+  const url = env.PULUMI_BACKEND_URL === ours ? undefined : env.PULUMI_BACKEND_URL;
+  const login =
+    nonEmpty(url) ??
+    (nonEmpty(env.PULUMI_ACCESS_TOKEN) === undefined ? undefined : "an access token") ??
+    currentLogin(userHome);
+  if (login !== undefined && login !== ours) {
+    return { kind: "user", home: userHome, description: `your login (${login})`, variables: {} };
+  }
+  return {
+    kind: "project",
+    home: paths.pulumiHome,
+    description: ours,
+    variables: {
+      PULUMI_HOME: paths.pulumiHome,
+      PULUMI_BACKEND_URL: ours,
+      PULUMI_CONFIG_PASSPHRASE_FILE: path.join(paths.state, "passphrase"),
+    },
+  };
+}
+
+function currentLogin(home: string): string | undefined {
+  try {
+    const text = readFileSync(path.join(home, "credentials.json"), "utf8");
+    return nonEmpty((JSON.parse(text) as { current?: string }).current);
+  } catch {
+    return undefined;
+  }
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === undefined || text === "" ? undefined : text;
+}
+
+/** Makes the project's own backend: its folder, and a passphrase generated once and never changed. */
+export function createProjectBackend(paths: Paths): void {
+  mkdirSync(paths.state, { recursive: true, mode: 0o700 });
+  chmodSync(paths.state, 0o700);
+  mkdirSync(path.join(paths.state, "backend"), { recursive: true });
+  const passphrase = path.join(paths.state, "passphrase");
+  if (existsSync(passphrase)) return;
+  writeFileSync(`${passphrase}.tmp`, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600 });
+  renameSync(`${passphrase}.tmp`, passphrase);
+}
+
+/** What a shell needs for plain `pulumi`: folders that come first on PATH, and variables. */
+export interface ShellEnvironment {
+  readonly path: readonly string[];
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** Folders for PATH, in the order of precedence. `node` is the folder of a Node that the PATH lacks. */
+export function shellEnvironment(
+  paths: Paths,
+  backend: Backend,
+  node: string | undefined,
+): ShellEnvironment {
+  return {
+    path: [paths.bin, ...(node === undefined ? [] : [node])],
+    variables: { ...backend.variables, PULUMI_SKIP_UPDATE_CHECK: "true" },
+  };
+}
+
+/** The text of .toolchain/env. Sourcing it twice changes nothing more. */
+export function renderShellEnvironment(environment: ShellEnvironment): string {
+  const folders = environment.path.toReversed().map((folder) => {
+    const quoted = shellQuote(folder);
+    return `case ":$PATH:" in *:${quoted}:*) ;; *) PATH=${quoted}:"$PATH" ;; esac`;
+  });
+  const variables = Object.entries(environment.variables).map(
+    ([name, value]) => `export ${name}=${shellQuote(value)}`,
+  );
+  return [
+    "# Written by set-up, and again by every run of it. For sh, bash, zsh: . .toolchain/env",
+    ...folders,
+    "export PATH",
+    ...variables,
+    "",
+  ].join("\n");
+}
+
+/** The environment for commands that set-up itself starts, the same as a shell that sourced the file. */
+export function childEnvironment(
+  environment: ShellEnvironment,
+  env: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
+  const rest = (env.PATH ?? "").split(path.delimiter).filter((f) => !environment.path.includes(f));
+  return {
+    ...env,
+    ...environment.variables,
+    PATH: [...environment.path, ...rest].join(path.delimiter),
+  };
+}
+
+function shellQuote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,155 @@
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { execa } from "execa";
+import type { Context } from "../context.ts";
+import { eventually, isAlive, tail } from "../daemons.ts";
+import type { Task } from "../graph.ts";
+import { asRoot, systemdRuns, which } from "../host.ts";
+import { SetupError } from "../report.ts";
+import { readHostFacts } from "./kvm.ts";
+
+const uri = "qemu:///system";
+
+async function askLibvirt(): Promise<{ version?: string; error: string }> {
+  const result = await execa("virsh", ["-c", uri, "version"], {
+    // A libvirtd that sees an unusable /dev/kvm takes 8 s for what others answer at once.
+    timeout: 20_000,
+    reject: false,
+    stdin: "ignore",
+    env: { LC_ALL: "C" },
+  });
+  const version = /Using library: libvirt (\S+)/.exec(result.stdout ?? "")?.[1];
+  return !result.failed && version !== undefined
+    ? { version, error: "" }
+    : { error: result.stderr ?? "" };
+}
+
+/** Version of the libvirt daemon that answers; undefined when none does. */
+export async function libvirtVersion(): Promise<string | undefined> {
+  return (await askLibvirt()).version;
+}
+
+/** A libvirt daemon that answers: the one that runs, the service's, or one started here. */
+export function libvirtTask(context: Context): Task {
+  const name = "libvirt";
+  const present = async () => {
+    const version = await libvirtVersion();
+    return version === undefined ? undefined : describe(context, version);
+  };
+  return {
+    name,
+    needs: ["packages", "kvm"],
+    done: present,
+    run: async () => {
+      const { error } = await askLibvirt();
+      if (/authentication|permission denied/i.test(error)) {
+        throw new SetupError(
+          `The libvirt daemon runs, but this user may not use ${uri}: \`sudo usermod -aG libvirt $USER\`, log in again, or run this as root.`,
+        );
+      }
+      if (systemdRuns()) await startService(context, name);
+      else await startOurselves(context, name);
+      const answer = await eventually(present, 60, () => anyEnded(context));
+      if (answer !== undefined) return answer;
+      const log = daemonLog(context, "libvirtd");
+      throw new SetupError(
+        `libvirt was started but does not answer at ${uri}: see ${systemdRuns() ? "`journalctl -u libvirtd`" : log}.`,
+        systemdRuns() ? [] : tail(log),
+      );
+    },
+  };
+}
+
+async function describe(context: Context, version: string): Promise<string> {
+  const { domainType } = readHostFacts(context.paths) ?? { domainType: "qemu" };
+  const kind = domainType === "kvm" ? "kvm" : "emulated, KVM is not usable";
+  if (domainType === "qemu" && (await daemonSeesKvm())) {
+    context.say(
+      "libvirt",
+      "your libvirt daemon sees a /dev/kvm that does not work, which makes each of its calls take seconds. " +
+        "To hide it: `systemctl edit libvirtd`, two lines `[Service]` and `InaccessiblePaths=-/dev/kvm`, restart it.",
+    );
+  }
+  return `libvirt ${version} (domains: ${kind})`;
+}
+
+/** Whether /dev/kvm is a device in the daemon's own view of the file system. */
+async function daemonSeesKvm(): Promise<boolean> {
+  for (const daemon of ["libvirtd", "virtqemud"]) {
+    const { stdout } = await execa("pgrep", ["-o", "-x", daemon], { reject: false });
+    if (!stdout) continue;
+    try {
+      return statSync(`/proc/${stdout.trim()}/root/dev/kvm`).isCharacterDevice();
+    } catch {
+      return existsSync("/dev/kvm"); // We may not look, so it most likely sees what we see.
+    }
+  }
+  return false;
+}
+
+async function startService(context: Context, name: string): Promise<void> {
+  const units = which("libvirtd")
+    ? ["libvirtd.service"]
+    : ["virtqemud.socket", "virtnetworkd.socket", "virtstoraged.socket"];
+  context.say(name, `starting a service (systemctl start ${units.join(" ")})`);
+  const argv = ["systemctl", "start", ...units];
+  const [command = "", ...args] = await asRoot(argv, "Starting libvirt");
+  await context.log(name).run(command, args, { timeoutSeconds: 120 });
+}
+
+async function startOurselves(context: Context, name: string): Promise<void> {
+  const [libvirtd, virtlogd] = [which("libvirtd"), which("virtlogd")];
+  if (libvirtd === undefined) {
+    throw new SetupError(
+      "There is no libvirtd to start and no service manager: start the libvirt daemons yourself, or install libvirtd.",
+    );
+  }
+  const started: string[] = [];
+  if (virtlogd !== undefined && !context.daemons.find("virtlogd") && !(await runs("virtlogd"))) {
+    const { pid } = await context.daemons.start(
+      "virtlogd",
+      [virtlogd],
+      daemonLog(context, "virtlogd"),
+    );
+    started.push(`virtlogd (pid ${pid})`);
+  }
+  const hide = readHostFacts(context.paths)?.domainType === "qemu" && existsSync("/dev/kvm");
+  const argv = hide ? withoutKvm(context, libvirtd) : [libvirtd];
+  const { pid } = await context.daemons.start("libvirtd", argv, daemonLog(context, "libvirtd"));
+  started.push(`libvirtd (pid ${pid}${hide ? ", /dev/kvm hidden from it" : ""})`);
+  context.say(
+    name,
+    `no service manager here: started ${started.join(" and ")}, npm run daemons:stop ends them`,
+  );
+}
+
+/**
+ * libvirtd in a mount namespace of its own, in which /dev/kvm is an empty read-only file. Read-only
+ * matters: libvirt asks access(2) for write permission, which root has everywhere else, and as long as
+ * that succeeds while QEMU reports no KVM it probes QEMU again at every call (4 s instead of 0.03 s).
+ */
+function withoutKvm(context: Context, libvirtd: string): string[] {
+  mkdirSync(context.paths.run, { recursive: true });
+  const empty = path.join(context.paths.run, "no-kvm");
+  writeFileSync(empty, "");
+  const script =
+    'mount --bind "$1" /dev/kvm && mount -o remount,bind,ro /dev/kvm && shift && exec "$@"';
+  // Slave: what is mounted on the machine later (a disk for a storage pool) shows up in there too.
+  const namespace = ["unshare", "--mount", "--propagation", "slave"];
+  return [...namespace, "sh", "-c", script, "sh", empty, libvirtd];
+}
+
+function daemonLog(context: Context, daemon: string): string {
+  return path.join(context.paths.logs, `${daemon}.log`);
+}
+
+async function runs(daemon: string): Promise<boolean> {
+  const result = await execa("pgrep", ["-x", daemon], { reject: false });
+  return result.exitCode === 0;
+}
+
+function anyEnded(context: Context): boolean {
+  if (systemdRuns()) return false;
+  const identity = context.daemons.find("libvirtd");
+  return identity === undefined || !isAlive(identity);
+}

@@ -1,0 +1,70 @@
+import { aptInstall } from "../apt.ts";
+import type { Context } from "../context.ts";
+import type { Task } from "../graph.ts";
+import { isDebianLike, readText, which } from "../host.ts";
+import { SetupError } from "../report.ts";
+import { dockerVersion } from "./docker.ts";
+import { libvirtVersion } from "./libvirt.ts";
+
+/** Commands of which one has to be there, and the Debian package that brings it. */
+interface Need {
+  readonly anyOf: readonly string[];
+  readonly package: string;
+  /** Not needed where this answers; a daemon that runs, for one, from wherever it came. */
+  readonly unless?: () => Promise<string | undefined>;
+}
+
+const needs: readonly Need[] = [
+  { anyOf: ["docker"], package: "docker.io" },
+  { anyOf: ["dockerd"], package: "docker.io", unless: dockerVersion },
+  // With AppArmor in the kernel, docker starts no container before its profile is loaded.
+  { anyOf: ["apparmor_parser"], package: "apparmor", unless: withoutAppArmor },
+  { anyOf: ["virsh"], package: "libvirt-clients" },
+  { anyOf: ["libvirtd", "virtqemud"], package: "libvirt-daemon-system", unless: libvirtVersion },
+  { anyOf: ["qemu-system-x86_64"], package: "qemu-system-x86" },
+  { anyOf: ["qemu-img"], package: "qemu-utils" },
+  { anyOf: ["mmdebstrap"], package: "mmdebstrap" },
+  { anyOf: ["iptables"], package: "iptables" },
+  { anyOf: ["dnsmasq"], package: "dnsmasq-base" },
+  { anyOf: ["ip"], package: "iproute2" },
+  { anyOf: ["genisoimage", "mkisofs", "xorriso"], package: "genisoimage" },
+];
+
+function withoutAppArmor(): Promise<string | undefined> {
+  const enabled = readText("/sys/module/apparmor/parameters/enabled").startsWith("Y");
+  return Promise.resolve(enabled ? undefined : "not enabled in this kernel");
+}
+
+/** The needs that nothing on this machine meets. */
+export async function missingNeeds(
+  list: readonly Need[] = needs,
+  find: (command: string) => string | undefined = which,
+): Promise<Need[]> {
+  const missing: Need[] = [];
+  for (const need of list) {
+    if (need.anyOf.some((command) => find(command) !== undefined)) continue;
+    if ((await need.unless?.()) === undefined) missing.push(need);
+  }
+  return missing;
+}
+
+/** Commands of the distribution: docker, libvirt, QEMU and their helpers. */
+export function packagesTask(context: Context): Task {
+  return {
+    name: "packages",
+    needs: [],
+    done: async () => ((await missingNeeds()).length === 0 ? "" : undefined),
+    run: async () => {
+      const missing = await missingNeeds();
+      const packages = [...new Set(missing.map((need) => need.package))];
+      if (!isDebianLike()) {
+        const commands = missing.map((need) => need.anyOf.join(" or "));
+        throw new SetupError(
+          `These commands are missing and only Debian's packages are known here: ${commands.join(", ")}. Install them by your distribution's means.`,
+        );
+      }
+      await aptInstall(context, "packages", packages);
+      return packages.join(" ");
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import path from "node:path";
+import { execa } from "execa";
+import { foreground } from "./child.ts";
+import type { Context } from "./setup/context.ts";
+import { renderSummary } from "./summary.ts";
+
+/** Deploys a stack: selects or creates it, runs `pulumi up`, ends with a summary. */
+export async function up(
+  context: Context,
+  stack: string,
+  extra: readonly string[],
+  write: (line: string) => void = (line) => console.log(line),
+): Promise<number> {
+  const options = { cwd: context.paths.root, env: context.childEnv };
+  const selected = await execa("pulumi", ["stack", "select", "--create", stack], {
+    ...options,
+    stdio: ["inherit", "inherit", "inherit"],
+    reject: false,
+  });
+  if (selected.failed) return selected.exitCode ?? 1;
+  const status = await foreground("pulumi", ["up", "--yes", "--stack", stack, ...extra], options);
+  await explainChanges(context, stack, write);
+  if (status !== 0) {
+    write(
+      `\nup: pulumi up of ${stack} ended with status ${status}, see above; run the same again to go on.`,
+    );
+    return status;
+  }
+  const outputs = await execa("pulumi", ["stack", "output", "--json", "--stack", stack], {
+    ...options,
+    extendEnv: false,
+    reject: false,
+  });
+  if (outputs.failed) {
+    write(`up: the stack's outputs could not be read: ${outputs.stderr}`);
+    return 1;
+  }
+  const folder = path.relative(process.cwd(), context.paths.toolchain) || ".toolchain";
+  for (const line of renderSummary(stack, JSON.parse(outputs.stdout), path.join(folder, "env"))) {
+    write(line);
+  }
+  return 0;
+}
+
+/** Pulumi itself writes one line into a stack's config file; nobody should have to wonder about it. */
+async function explainChanges(
+  context: Context,
+  stack: string,
+  write: (line: string) => void,
+): Promise<void> {
+  const file = `Pulumi.${stack}.yaml`;
+  const diff = await execa("git", ["diff", "--no-color", "--unified=0", "--", file], {
+    cwd: context.paths.root,
+    reject: false,
+  });
+  if (diff.failed || diff.stdout === "") return;
+  const lines = diff.stdout.split("\n").filter((line) => /^[+-](?![+-]{2})/.test(line));
+  if (lines.every((line) => line.startsWith("+encryptionsalt:") || line.trim() === "+")) {
+    write(
+      `\ngit shows a change of ${file}: pulumi added encryptionsalt, which belongs to the passphrase of your ` +
+        "backend. It is no secret; commit it if everybody shares the passphrase, leave it otherwise.",
+    );
+  } else {
+    write(`\ngit shows changes of ${file}, ${lines.length} lines: see \`git diff ${file}\`.`);
+  }
+}
