@@ -9,7 +9,10 @@ export function labelsOf(
   stack: string,
   extra: Record<string, string> = {},
 ): Record<string, string> {
-  const own = Object.entries(extra).map(([key, value]) => [`overcloud.${key}`, value]);
+  const own = Object.entries(extra).map(([key, value]): [string, string] => [
+    `overcloud.${key}`,
+    value,
+  ]);
   return { [STACK_LABEL]: stack, ...Object.fromEntries(own) };
 }
 

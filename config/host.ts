@@ -41,6 +41,7 @@ async function docker(...args: string[]): Promise<string> {
     const detail = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : "";
     throw new Error(
       `The docker daemon does not answer (${detail.split("\n")[0] || "docker is not on PATH"}); start it, or run \`npm run setup\`.`,
+      { cause: error },
     );
   }
 }

@@ -18,20 +18,28 @@ export function checkSettings(settings: Settings): Problem[] {
   const problems: Problem[] = [];
 
   const needed = FIRST_COMPUTE_OFFSET + computes;
-  if (usableAddresses(network.cidr) < needed) {
-    problems.push({
-      key: "network.cidr",
-      value: network.cidr,
-      message: `is too small: ${computes} computes and the control plane need ${needed} addresses, it has ${usableAddresses(network.cidr)}`,
-    });
+  for (const key of ["cidr", "tunnelCidr"] as const) {
+    const available = usableAddresses(network[key]);
+    if (available < needed) {
+      problems.push({
+        key: `network.${key}`,
+        value: network[key],
+        message: `is too small: ${computes} computes and the control plane need ${needed} addresses, it has ${available}`,
+      });
+    }
   }
-  if (overlap(network.cidr, network.tenantCidr)) {
-    problems.push({
-      key: "network.tenantCidr",
-      value: network.tenantCidr,
-      message: `overlaps network.cidr (${network.cidr})`,
-    });
-  }
+  const networks = Object.entries(network);
+  networks.forEach(([key, value], position) => {
+    for (const [otherKey, other] of networks.slice(0, position)) {
+      if (overlap(value, other)) {
+        problems.push({
+          key: `network.${key}`,
+          value,
+          message: `overlaps network.${otherKey} (${other})`,
+        });
+      }
+    }
+  });
   if (usableAddresses(network.tenantCidr) < 2) {
     problems.push({
       key: "network.tenantCidr",
@@ -63,11 +71,14 @@ export function checkSettings(settings: Settings): Problem[] {
 export function checkHost(settings: Settings, host: HostFacts): Problem[] {
   const { network, computes, networking, ports } = settings;
   const problems: Problem[] = [];
-  for (const { cidr, device } of host.routes) {
-    if (overlap(network.cidr, cidr)) {
+  for (const [key, value] of [
+    ["network.cidr", network.cidr],
+    ["network.tunnelCidr", network.tunnelCidr],
+  ] as const) {
+    for (const { cidr, device } of host.routes.filter((route) => overlap(value, route.cidr))) {
       problems.push({
-        key: "network.cidr",
-        value: network.cidr,
+        key,
+        value,
         message: `overlaps this machine's route to ${cidr} (${device}); choose another network`,
       });
     }

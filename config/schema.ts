@@ -62,6 +62,8 @@ export const settingsSchema = z.strictObject({
     .strictObject({
       /** The stack's docker network; the host has its first address. */
       cidr: cidr.default("10.79.0.0/20"),
+      /** Where the computes' tunnels end: addresses inside their containers, on the same wire as `cidr`. */
+      tunnelCidr: cidr.default("10.79.16.0/20"),
       /** The subnet of the cloud's first network, carried in tunnels between the computes. */
       tenantCidr: cidr.default("10.100.0.0/16"),
     })

@@ -89,13 +89,30 @@ function installNode() {
   }
 }
 
-/** `npm ci` when node_modules was not made from this package-lock.json (by us). */
+/** Whether npm's own record of node_modules has every package of the lock file, as the lock has it. */
+function packagesAreThere() {
+  const record = path.join(root, "node_modules", ".package-lock.json");
+  if (!existsSync(record)) return false;
+  const { packages: installed } = JSON.parse(readFileSync(record, "utf8"));
+  return Object.entries(readJson("package-lock.json").packages).every(([folder, wanted]) => {
+    if (!folder.startsWith("node_modules/")) return true; // The project, and what is only linked.
+    const found = installed[folder];
+    if (!found) return wanted.optional === true; // For other platforms.
+    return found.version === wanted.version && found.integrity === wanted.integrity;
+  });
+}
+
+/** `npm ci` when node_modules was not made from this package-lock.json, by us or by the user. */
 function installPackages() {
   const marker = path.join(root, "node_modules", ".overcloud-lock-hash");
   const lock = createHash("sha256")
     .update(readFileSync(path.join(root, "package-lock.json")))
     .digest("hex");
   if (existsSync(marker) && readFileSync(marker, "utf8") === lock) return;
+  if (!existsSync(marker) && packagesAreThere()) {
+    writeFileSync(marker, lock);
+    return;
+  }
   console.log("set-up: installing the npm packages of package-lock.json");
   const started = Date.now();
   const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {

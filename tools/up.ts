@@ -2,6 +2,7 @@ import path from "node:path";
 import { execa } from "execa";
 import { foreground } from "./child.ts";
 import type { Context } from "./setup/context.ts";
+import { dropForeignSalt, releaseDeadLocks } from "./leftovers.ts";
 import { renderSummary } from "./summary.ts";
 
 /** Deploys a stack: selects or creates it, runs `pulumi up`, ends with a summary. */
@@ -12,6 +13,11 @@ export async function up(
   write: (line: string) => void = (line) => console.log(line),
 ): Promise<number> {
   const options = { cwd: context.paths.root, env: context.childEnv };
+  if (context.backend.kind === "project") {
+    const backend = path.join(context.paths.state, "backend");
+    const salt = dropForeignSalt(context.paths.root, backend, stack);
+    for (const sentence of [...releaseDeadLocks(backend), ...salt]) write(`up: ${sentence}`);
+  }
   const selected = await execa("pulumi", ["stack", "select", "--create", stack], {
     ...options,
     stdio: ["inherit", "inherit", "inherit"],
@@ -55,10 +61,10 @@ async function explainChanges(
   });
   if (diff.failed || diff.stdout === "") return;
   const lines = diff.stdout.split("\n").filter((line) => /^[+-](?![+-]{2})/.test(line));
-  if (lines.every((line) => line.startsWith("+encryptionsalt:") || line.trim() === "+")) {
+  if (lines.every((line) => /^[+-](encryptionsalt:.*)?$/.test(line))) {
     write(
-      `\ngit shows a change of ${file}: pulumi added encryptionsalt, which belongs to the passphrase of your ` +
-        "backend. It is no secret; commit it if everybody shares the passphrase, leave it otherwise.",
+      `\ngit shows a change of ${file}: pulumi writes its encryptionsalt, which belongs to the passphrase of your ` +
+        "backend. It is no secret, but of no use to anybody with another passphrase: best not committed.",
     );
   } else {
     write(`\ngit shows changes of ${file}, ${lines.length} lines: see \`git diff ${file}\`.`);

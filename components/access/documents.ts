@@ -26,9 +26,9 @@ export function cloudsYaml({ cloud, authUrl, adminPassword }: Access): string {
         region_name: REGION,
         interface: "public",
         identity_api_version: 3,
-        // The newest that the server and today's clients share; without it the oldest is spoken.
-        compute_api_version: "2.93",
-        placement_api_version: "1.36",
+        // Without them, clients speak the oldest version there is and refuse options that are newer.
+        compute_default_microversion: "2.93",
+        placement_default_microversion: "1.36",
       },
     },
   });
@@ -46,8 +46,8 @@ export function openrc({ authUrl, adminPassword }: Access): string {
     OS_REGION_NAME: REGION,
     OS_INTERFACE: "public",
     OS_IDENTITY_API_VERSION: "3",
-    OS_COMPUTE_API_VERSION: "2.93",
-    OS_PLACEMENT_API_VERSION: "1.36",
+    OS_COMPUTE_DEFAULT_MICROVERSION: "2.93",
+    OS_PLACEMENT_DEFAULT_MICROVERSION: "1.36",
   };
   const quoted = (value: string) => `'${value.replaceAll("'", `'\\''`)}'`;
   return Object.entries(variables)

@@ -10,6 +10,8 @@ export interface ComputePlan {
   host: string;
   containerName: string;
   address: string;
+  /** Where its tunnels end, with the prefix length of their network. */
+  tunnelAddress: string;
   /** UUID of the compute node, its resource provider and, with OVN, its chassis. */
   id: string;
 }
@@ -39,6 +41,7 @@ export function planComputes(settings: Settings, stack: string): ComputePlan[] {
     host: hostOf(index),
     containerName: `${names}-${hostOf(index)}`,
     address: addressAt(network.cidr, FIRST_COMPUTE_OFFSET + index),
+    tunnelAddress: `${addressAt(network.tunnelCidr, FIRST_COMPUTE_OFFSET + index)}/${network.tunnelCidr.split("/")[1]}`,
     id: uuidv5(`${stack}/${index}`, IDENTITY_NAMESPACE),
   }));
 }

@@ -118,6 +118,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         envs: args.connection.apply(({ ovnRemote }) => [
           `OVERCLOUD_COMPUTE_ID=${compute.id}`,
           `OVERCLOUD_NETWORKING=${networking}`,
+          `OVERCLOUD_TUNNEL_ADDRESS=${compute.tunnelAddress}`,
           ...(ovnRemote === undefined ? [] : [`OVERCLOUD_OVN_REMOTE=${ovnRemote}`]),
         ]),
         networksAdvanced: [{ name: args.networkName, ipv4Address: compute.address }],
@@ -131,14 +132,10 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         ),
         capabilities: { adds: ["CAP_NET_ADMIN", "CAP_SYS_NICE"] },
         devices: [{ hostPath: "/dev/net/tun", containerPath: "/dev/net/tun", permissions: "rwm" }],
-        // The address moves from eth0 to a bridge of Open vSwitch: the kernel answers only there.
-        sysctls: {
-          "net.ipv4.conf.all.rp_filter": "1",
-          "net.ipv4.conf.all.arp_ignore": "1",
-        },
+        // eth0 and the tunnels' bridge are on one wire: each answers for its own address only.
+        sysctls: { "net.ipv4.conf.all.arp_ignore": "1" },
         restart: "unless-stopped",
         cpuShares: 256,
-        ulimits: [{ name: "nofile", soft: 4096, hard: 4096 }],
         destroyGraceSeconds: GRACE_SECONDS,
         logDriver: "json-file",
         logOpts: { "max-size": "5m", "max-file": "2" },

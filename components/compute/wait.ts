@@ -31,7 +31,12 @@ export const waitForComputes: Action<WaitForComputesArgs> = async (args, context
   let reported = -1;
   try {
     for (;;) {
-      const ready = await readyHosts(client);
+      const ready = await readyHosts(client).catch((error: unknown) => {
+        context.signal.throwIfAborted();
+        // A busy control plane may fail one look; the time limit is what decides.
+        context.report(error instanceof Error ? error.message : String(error));
+        return new Set<string>();
+      });
       missing = wanted.filter((host) => !ready.has(host));
       const up = wanted.length - missing.length;
       if (up !== reported) context.report(`${up} of ${wanted.length} computes up`);

@@ -158,7 +158,6 @@ export class StandaloneControlPlane extends pulumi.ComponentResource {
         restart: "unless-stopped",
         // Computes are many: without it, all of them together would starve the services.
         cpuShares: 4096,
-        ulimits: [{ name: "nofile", soft: 65536, hard: 65536 }],
         destroyGraceSeconds: service.graceSeconds,
         logDriver: "json-file",
         logOpts: { "max-size": "10m", "max-file": "3" },

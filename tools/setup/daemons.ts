@@ -28,6 +28,14 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return now?.startTime === identity.startTime && now.bootId === identity.bootId;
 }
 
+/** Pids of the processes of that name that run; those that ended and wait to be reaped do not. */
+export function pidsOf(command: string): number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry) && readText(`/proc/${entry}/comm`).trim() === command)
+    .map(Number)
+    .filter((pid) => identify(pid) !== undefined);
+}
+
 /** The processes that set-up started and left running, kept as files in one folder. */
 export class DaemonBook {
   private readonly folder: string;

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { execa } from "execa";
 import type { Context } from "../context.ts";
-import { eventually, isAlive, tail } from "../daemons.ts";
+import { eventually, isAlive, pidsOf, tail } from "../daemons.ts";
 import type { Task } from "../graph.ts";
 import { asRoot, systemdRuns, which } from "../host.ts";
 import { SetupError } from "../report.ts";
@@ -60,10 +60,10 @@ export function libvirtTask(context: Context): Task {
   };
 }
 
-async function describe(context: Context, version: string): Promise<string> {
+function describe(context: Context, version: string): string {
   const { domainType } = readHostFacts(context.paths) ?? { domainType: "qemu" };
   const kind = domainType === "kvm" ? "kvm" : "emulated, KVM is not usable";
-  if (domainType === "qemu" && (await daemonSeesKvm())) {
+  if (domainType === "qemu" && daemonSeesKvm()) {
     context.say(
       "libvirt",
       "your libvirt daemon sees a /dev/kvm that does not work, which makes each of its calls take seconds. " +
@@ -74,12 +74,12 @@ async function describe(context: Context, version: string): Promise<string> {
 }
 
 /** Whether /dev/kvm is a device in the daemon's own view of the file system. */
-async function daemonSeesKvm(): Promise<boolean> {
+function daemonSeesKvm(): boolean {
   for (const daemon of ["libvirtd", "virtqemud"]) {
-    const { stdout } = await execa("pgrep", ["-o", "-x", daemon], { reject: false });
-    if (!stdout) continue;
+    const [pid] = pidsOf(daemon);
+    if (pid === undefined) continue;
     try {
-      return statSync(`/proc/${stdout.trim()}/root/dev/kvm`).isCharacterDevice();
+      return statSync(`/proc/${pid}/root/dev/kvm`).isCharacterDevice();
     } catch {
       return existsSync("/dev/kvm"); // We may not look, so it most likely sees what we see.
     }
@@ -105,7 +105,7 @@ async function startOurselves(context: Context, name: string): Promise<void> {
     );
   }
   const started: string[] = [];
-  if (virtlogd !== undefined && !context.daemons.find("virtlogd") && !(await runs("virtlogd"))) {
+  if (virtlogd !== undefined && pidsOf("virtlogd").length === 0) {
     const { pid } = await context.daemons.start(
       "virtlogd",
       [virtlogd],
@@ -141,11 +141,6 @@ function withoutKvm(context: Context, libvirtd: string): string[] {
 
 function daemonLog(context: Context, daemon: string): string {
   return path.join(context.paths.logs, `${daemon}.log`);
-}
-
-async function runs(daemon: string): Promise<boolean> {
-  const result = await execa("pgrep", ["-x", daemon], { reject: false });
-  return result.exitCode === 0;
 }
 
 function anyEnded(context: Context): boolean {

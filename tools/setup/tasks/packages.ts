@@ -10,12 +10,15 @@ import { libvirtVersion } from "./libvirt.ts";
 interface Need {
   readonly anyOf: readonly string[];
   readonly package: string;
+  /** For distributions whose package of that name does not bring the command: a second one. */
+  readonly otherwise?: string;
   /** Not needed where this answers; a daemon that runs, for one, from wherever it came. */
   readonly unless?: () => Promise<string | undefined>;
 }
 
 const needs: readonly Need[] = [
-  { anyOf: ["docker"], package: "docker.io" },
+  // Debian 12 and Ubuntu have the client in docker.io, Debian 13 by itself.
+  { anyOf: ["docker"], package: "docker.io", otherwise: "docker-cli" },
   { anyOf: ["dockerd"], package: "docker.io", unless: dockerVersion },
   // With AppArmor in the kernel, docker starts no container before its profile is loaded.
   { anyOf: ["apparmor_parser"], package: "apparmor", unless: withoutAppArmor },
@@ -58,13 +61,21 @@ export function packagesTask(context: Context): Task {
       const missing = await missingNeeds();
       const packages = [...new Set(missing.map((need) => need.package))];
       if (!isDebianLike()) {
-        const commands = missing.map((need) => need.anyOf.join(" or "));
         throw new SetupError(
-          `These commands are missing and only Debian's packages are known here: ${commands.join(", ")}. Install them by your distribution's means.`,
+          `${nothingBrings(missing)} Only Debian's packages are known here: install them by your distribution's means.`,
         );
       }
       await aptInstall(context, "packages", packages);
-      return packages.join(" ");
+      const more = (await missingNeeds(missing)).flatMap((need) => need.otherwise ?? []);
+      if (more.length > 0) await aptInstall(context, "packages", more);
+      const still = await missingNeeds(missing);
+      if (still.length > 0) throw new SetupError(nothingBrings(still));
+      return [...packages, ...more].join(" ");
     },
   };
+}
+
+function nothingBrings(needs: readonly Need[]): string {
+  const commands = needs.map((need) => need.anyOf.join(" or "));
+  return `Missing on this machine: ${commands.join(", ")}.`;
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -53,57 +54,65 @@ func TestCreateRunsAndPreviewDoesNot(t *testing.T) {
 	}
 }
 
-func TestOneSecretInputMakesTheOutputsSecret(t *testing.T) {
+// As published: what a command prints is secret only if the program says so.
+func TestSecretInputsStaySecretAndOutputsAreAsPublished(t *testing.T) {
 	in := property.NewMap(map[string]property.Value{
-		"create": property.New("cat"),
-		"stdin":  property.New("password").WithSecret(true),
+		"create":  property.New("cat"),
+		"stdin":   property.New("password").WithSecret(true),
+		"logging": property.New("none"),
 	})
 	created, err := server(t).Create(p.CreateRequest{Urn: urn(commandToken), Properties: in})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, output := range []string{"stdin", "stdout", "stderr"} {
-		if !created.Properties.Get(output).Secret() {
-			t.Errorf("%s is not secret", output)
-		}
+	if !created.Properties.Get("stdin").Secret() {
+		t.Error("stdin is not secret")
+	}
+	if created.Properties.Get("stdout").Secret() {
+		t.Error("stdout is secret")
 	}
 }
 
 func TestTriggersReplaceAndOthersUpdate(t *testing.T) {
 	s := server(t)
-	old := property.NewMap(map[string]property.Value{
-		"create":   property.New("true"),
-		"triggers": property.New([]property.Value{property.New("a"), property.New(1.0)}),
-		"stdout":   property.New(""),
-		"stderr":   property.New(""),
-	})
-	diff := func(changed string, value property.Value) p.DiffResponse {
+	old := inputs(map[string]string{"create": "true"})
+	replaces := func(new property.Map) (changes, replaces bool) {
 		t.Helper()
-		resp, err := s.Diff(p.DiffRequest{
-			ID: "id", Urn: urn(commandToken), State: old, OldInputs: old.Delete("stdout").Delete("stderr"),
-			Inputs: old.Delete("stdout").Delete("stderr").Set(changed, value),
-		})
+		resp, err := s.Diff(p.DiffRequest{ID: "id", Urn: urn(commandToken), State: old, OldInputs: old, Inputs: new})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return resp
-	}
-	replaces := func(resp p.DiffResponse) bool {
 		for _, d := range resp.DetailedDiff {
-			if strings.HasSuffix(string(d.Kind), "replace") {
-				return true
-			}
+			replaces = replaces || strings.HasSuffix(string(d.Kind), "replace")
 		}
-		return false
+		return resp.HasChanges, replaces
 	}
-	if resp := diff("triggers", property.New([]property.Value{property.New("b"), property.New(1.0)})); !resp.HasChanges || !replaces(resp) {
-		t.Errorf("triggers: %+v", resp)
+	triggers := property.New([]property.Value{property.New("a"), property.New(1.0)})
+	if changed, replaced := replaces(old.Set("triggers", triggers)); !changed || !replaced {
+		t.Error("new triggers don't replace")
 	}
-	if resp := diff("create", property.New("false")); !resp.HasChanges || replaces(resp) {
-		t.Errorf("create: %+v", resp)
+	if changed, replaced := replaces(old.Set("create", property.New("false"))); !changed || replaced {
+		t.Error("another create command does not update")
 	}
-	if resp := diff("create", property.New("true")); resp.HasChanges {
-		t.Errorf("nothing: %+v", resp)
+	if changed, _ := replaces(old); changed {
+		t.Error("no change is one")
+	}
+
+	// A change inside of them replaces because the SDK asks for it, as the schema tells.
+	resp, err := s.GetSchema(p.GetSchemaRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Resources map[string]struct {
+			Properties map[string]struct{ ReplaceOnChanges bool }
+		}
+	}
+	if err := json.Unmarshal([]byte(resp.Schema), &schema); err != nil {
+		t.Fatal(err)
+	}
+	if !schema.Resources[commandToken].Properties["triggers"].ReplaceOnChanges {
+		t.Error("the schema of triggers has no replaceOnChanges")
 	}
 }
 

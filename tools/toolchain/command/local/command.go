@@ -13,9 +13,9 @@ var (
 	_ infer.CustomDelete[CommandOutputs]                  = (*Command)(nil)
 )
 
-// Command is the resource command:local:Command. Every output depends on every input, so
-// that one secret input makes all outputs secret, and one changed input makes all outputs
-// unknown in a preview; both are infer's defaults.
+// Command is the resource command:local:Command. As published, by infer's defaults: one
+// changed input makes all outputs unknown in a preview, and a secret input stays secret
+// itself but does not make the outputs secret (additionalSecretOutputs does).
 type Command struct{}
 
 // Annotate describes the resource in the schema.

@@ -1,0 +1,55 @@
+import { globSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import path from "node:path";
+import { readText } from "./setup/host.ts";
+
+/** What Pulumi's file backend writes into a lock. */
+interface Lock {
+  readonly pid?: number;
+  readonly hostname?: string;
+}
+
+/**
+ * Removes the locks of pulumi processes that were killed on this machine: without that, the next `up`
+ * after a crash or a power cut is refused until somebody runs `pulumi cancel`. Locks of processes that
+ * run, and of other machines, stay. Answers a sentence for each that was removed.
+ */
+export function releaseDeadLocks(backend: string): string[] {
+  return globSync(".pulumi/locks/**/*.json", { cwd: backend }).flatMap((name) => {
+    const file = path.join(backend, name);
+    const lock = parse(readText(file));
+    const { pid } = lock;
+    if (pid === undefined || lock.hostname !== hostname() || isPulumi(pid)) return [];
+    for (const part of [file, `${file}.attrs`]) rmSync(part, { force: true });
+    const stack = path.basename(path.dirname(name));
+    return [`removed the lock that pulumi (pid ${pid}, no longer running) left on stack ${stack}`];
+  });
+}
+
+/**
+ * Removes the encryptionsalt line of a stack that the local backend does not know: it belongs to a
+ * passphrase that is elsewhere or was deleted, and pulumi refuses to create the stack ("incorrect
+ * passphrase") as long as it is there. Stays where secrets in the file still need it.
+ */
+export function dropForeignSalt(root: string, backend: string, stack: string): string[] {
+  const file = path.join(root, `Pulumi.${stack}.yaml`);
+  const text = readText(file);
+  const salt = /^encryptionsalt:.*\n?/m;
+  const known = globSync(`.pulumi/stacks/*/${stack}.json*`, { cwd: backend }).length > 0;
+  if (known || !salt.test(text) || /^\s+secure:/m.test(text)) return [];
+  writeFileSync(file, text.replace(salt, ""));
+  const name = path.basename(file);
+  return [`removed encryptionsalt from ${name}: it belongs to a passphrase that is not this one`];
+}
+
+function isPulumi(pid: number): boolean {
+  return readText(`/proc/${pid}/comm`).startsWith("pulumi");
+}
+
+function parse(text: string): Lock {
+  try {
+    return JSON.parse(text) as Lock;
+  } catch {
+    return {};
+  }
+}
