@@ -35,6 +35,7 @@ const computes = new SimulatedComputes(
     networkName: controlPlane.networkName,
     connection: controlPlane.computeConnection,
     cloud: controlPlane.cloud,
+    mapHosts: controlPlane.mapHosts,
     outputDirectory,
     controlPlane,
   },

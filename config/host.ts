@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { totalmem } from "node:os";
-import { execa } from "execa";
+import { execa, ExecaError } from "execa";
 import { STACK_LABEL } from "../components/names.ts";
 
 /** What the machine has and uses, as far as settings must agree with it. What the stack itself uses is left out. */
@@ -38,12 +38,21 @@ async function docker(...args: string[]): Promise<string> {
   try {
     return (await execa("docker", args, { timeout: 10_000, stdin: "ignore" })).stdout;
   } catch (error) {
-    const detail = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : "";
     throw new Error(
-      `The docker daemon does not answer (${detail.split("\n")[0] || "docker is not on PATH"}); start it, or run \`npm run setup\`.`,
+      `The docker daemon does not answer (${reasonOf(error)}); start it, or run \`npm run setup\`.`,
       { cause: error },
     );
   }
+}
+
+/** One line: what docker said, or why it could not. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof ExecaError)) return String(error);
+  if (error.code === "ENOENT") return "docker is not on PATH";
+  const [said = ""] = String(error.stderr ?? "")
+    .trim()
+    .split("\n");
+  return said || (error.shortMessage.split("\n")[0] ?? "");
 }
 
 interface Route {
@@ -66,7 +75,8 @@ async function readRoutes(): Promise<HostFacts["routes"]> {
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", () => resolve(false));
+    // Other errors say nothing of the port: docker may bind low ones that this process may not.
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code !== "EADDRINUSE"));
     server.listen({ port, host: "127.0.0.1", exclusive: true }, () =>
       server.close(() => resolve(true)),
     );

@@ -1,25 +1,57 @@
+import type { z } from "zod";
 import type { HostFacts } from "./host.ts";
 import { problemsOf, SettingsError, type Problem } from "./problems.ts";
 import { checkHost, checkSettings } from "./rules.ts";
 import { settingsSchema, type Settings } from "./schema.ts";
 
 /**
- * Settings from what the stack's configuration holds. Every problem is found before any is reported.
+ * Settings from what the stack's configuration holds. Every problem is found before any is reported: wrong values give
+ * way to their defaults while rules are checked, and problems that rest on one of those defaults are left out.
  * @param raw the configuration, keys without namespace
- * @param readHost looks at the machine; called only when the settings make sense by themselves
- * @throws SettingsError naming every key that is wrong
+ * @param readHost looks at the machine
+ * @throws SettingsError naming every key that is wrong; what readHost throws, if no key is
  */
 export async function parseSettings(
   raw: Record<string, unknown>,
   readHost: (ports: number[]) => Promise<HostFacts>,
 ): Promise<Settings> {
   const parsed = settingsSchema.safeParse(raw);
-  if (!parsed.success) throw new SettingsError(problemsOf(parsed.error, raw));
-  const settings = deepFreeze(parsed.data);
-  const problems: Problem[] = checkSettings(settings);
-  problems.push(...checkHost(settings, await readHost(Object.values(settings.ports))));
+  const settings = deepFreeze(
+    parsed.success ? parsed.data : settingsSchema.parse(withoutWrong(raw, parsed.error)),
+  );
+  const wrong = parsed.success ? [] : problemsOf(parsed.error, raw);
+  const problems = [...wrong, ...checkSettings(settings).filter((each) => !rests(each, wrong))];
+  try {
+    const host = await readHost(Object.values(settings.ports));
+    problems.push(...checkHost(settings, host).filter((each) => !rests(each, wrong)));
+  } catch (error) {
+    if (problems.length === 0) throw error;
+  }
   if (problems.length > 0) throw new SettingsError(problems);
   return settings;
+}
+
+/** Whether the problem is about a key, or something in a block, that is wrong by itself. */
+function rests({ key, involves = [] }: Problem, wrong: readonly Problem[]): boolean {
+  return [key, ...involves].some((each) =>
+    wrong.some((other) => each === other.key || each.startsWith(`${other.key}.`)),
+  );
+}
+
+/** What is left of the configuration without what zod found wrong. */
+function withoutWrong(raw: Record<string, unknown>, error: z.ZodError): Record<string, unknown> {
+  const rest = structuredClone(raw);
+  for (const issue of error.issues) {
+    const keys = issue.code === "unrecognized_keys" ? issue.keys : issue.path.slice(-1);
+    const path = issue.code === "unrecognized_keys" ? issue.path : issue.path.slice(0, -1);
+    const block = path.reduce<Record<PropertyKey, unknown>>(
+      (value, key) => value[key] as Record<PropertyKey, unknown>,
+      rest,
+    );
+    for (const key of keys) delete block[key];
+  }
+  // The one key without a default; no rule looks at it.
+  return { names: "unnamed", ...rest };
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -6,6 +6,8 @@ export interface Problem {
   /** As the user wrote it; left out where showing it would not help. */
   value?: unknown;
   message: string;
+  /** Other keys that the problem depends on. */
+  involves?: string[];
 }
 
 /** Bad settings. The message lists every problem, one line each. */
@@ -28,7 +30,7 @@ export function formatProblems(problems: readonly Problem[]): string {
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 

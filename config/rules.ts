@@ -17,7 +17,7 @@ export function checkSettings(settings: Settings): Problem[] {
   const { network, computes, compute, ports } = settings;
   const problems: Problem[] = [];
 
-  const needed = FIRST_COMPUTE_OFFSET + computes;
+  const needed = FIRST_COMPUTE_OFFSET - 1 + computes;
   for (const key of ["cidr", "tunnelCidr"] as const) {
     const available = usableAddresses(network[key]);
     if (available < needed) {
@@ -25,6 +25,7 @@ export function checkSettings(settings: Settings): Problem[] {
         key: `network.${key}`,
         value: network[key],
         message: `is too small: ${computes} computes and the control plane need ${needed} addresses, it has ${available}`,
+        involves: ["computes"],
       });
     }
   }
@@ -36,6 +37,7 @@ export function checkSettings(settings: Settings): Problem[] {
           key: `network.${key}`,
           value,
           message: `overlaps network.${otherKey} (${other})`,
+          involves: [`network.${otherKey}`],
         });
       }
     }
@@ -52,15 +54,17 @@ export function checkSettings(settings: Settings): Problem[] {
       key: "compute.downTimeSeconds",
       value: compute.downTimeSeconds,
       message: `must be at least twice compute.reportIntervalSeconds (${compute.reportIntervalSeconds}), or live services count as down`,
+      involves: ["compute.reportIntervalSeconds"],
     });
   }
   const byPort = Map.groupBy(Object.entries(ports), ([, port]) => port);
-  for (const [port, users] of byPort) {
-    if (users.length > 1) {
+  for (const [port, [[first] = [], ...others]] of byPort) {
+    for (const [api] of others) {
       problems.push({
-        key: `ports.${users[1]?.[0]}`,
+        key: `ports.${api}`,
         value: port,
-        message: `is also the port of ${users[0]?.[0]}`,
+        message: `is also the port of ${first}`,
+        involves: [`ports.${first}`],
       });
     }
   }
@@ -102,6 +106,7 @@ export function checkHost(settings: Settings, host: HostFacts): Problem[] {
       key: "computes",
       value: computes,
       message: `needs about ${needed} MiB of memory (${CONTROL_PLANE_MEMORY_MB} for the control plane and ${COMPUTE_MEMORY_MB[networking]} for each compute), this machine has ${host.memoryMb}; at most ${most} fit`,
+      involves: ["networking"],
     });
   }
   return problems;

@@ -20,8 +20,8 @@ const cidr = z
 
 function isIPv4Network(text: string): boolean {
   if (!ipaddr.IPv4.isValidCIDRFourPartDecimal(text)) return false;
-  const network = ipaddr.IPv4.networkAddressFromCIDR(text).toString();
-  return text.split("/")[0] === network;
+  const [, prefix] = ipaddr.IPv4.parseCIDR(text);
+  return text === `${ipaddr.IPv4.networkAddressFromCIDR(text).toString()}/${prefix}`;
 }
 
 const port = integer(1, 65535);

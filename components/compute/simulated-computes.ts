@@ -20,6 +20,8 @@ export interface SimulatedComputesArgs {
   /** Where the control plane is and how to log in there; secret. */
   connection: pulumi.Output<ComputeConnection>;
   cloud: CloudReference;
+  /** Program that makes the control plane map new hosts to their cell, with its arguments. */
+  mapHosts: string[];
   /** Folder for what the stack writes for its user. */
   outputDirectory: string;
   /** The control plane: when it is deleted, computes needn't be taken out of it. */
@@ -73,7 +75,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         directory,
         run: {
           action: "compute/wait",
-          args: { ...cloud, computes: settings.computes, networking: settings.networking },
+          args: { ...cloud, computes: settings.computes, mapHosts: args.mapHosts },
           timeoutSeconds: readyTimeout(settings.computes),
         },
         rerunOn: pulumi.all(containers.map((container) => container.id)),

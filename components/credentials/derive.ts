@@ -13,7 +13,6 @@ export const ACCOUNTS = [
   "glance",
   "neutron",
   "nova",
-  "metadata",
 ] as const;
 
 export type Account = (typeof ACCOUNTS)[number];

@@ -37,7 +37,7 @@ export class OpenStackImage extends pulumi.ComponentResource {
           networkMode: "host",
           // The builder that set-up warms the cache of.
           useLegacyBuilder: true,
-          label: labelsOf(args.stack),
+          labels: labelsOf(args.stack),
         },
         triggers: { content: args.contentHash },
       },

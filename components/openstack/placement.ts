@@ -5,10 +5,12 @@ import type { OpenStackClient } from "./client.ts";
 export async function resourceProviders(
   client: OpenStackClient,
   name?: string,
-): Promise<{ uuid: string; name: string }[]> {
+): Promise<{ uuid: string; name: string; generation: number }[]> {
   const query = name === undefined ? "" : `?${new URLSearchParams({ name }).toString()}`;
   const schema = z.object({
-    resource_providers: z.array(z.object({ uuid: z.string(), name: z.string() })),
+    resource_providers: z.array(
+      z.object({ uuid: z.string(), name: z.string(), generation: z.number() }),
+    ),
   });
   return (await client.get("placement", `/resource_providers${query}`, schema)).resource_providers;
 }

@@ -34,6 +34,8 @@ export class StandaloneControlPlane extends pulumi.ComponentResource {
   readonly access: AccessFiles;
   /** How steps reach the cloud. */
   readonly cloud: CloudReference;
+  /** Program that maps hosts to their cell by their services, with its arguments. */
+  readonly mapHosts: string[];
   /** Created once every API answers. */
   readonly ready: Step;
 
@@ -69,6 +71,10 @@ export class StandaloneControlPlane extends pulumi.ComponentResource {
       containers.set(service.name, container);
     }
 
+    this.mapHosts = [
+      ...["docker", "exec", `${settings.names}-nova-conductor`],
+      ...["nova-manage", "cell_v2", "discover_hosts", "--by-service"],
+    ];
     this.cloud = { cloudsYaml: `${outputDirectory}/clouds.yaml`, cloud: stack };
     this.access = new AccessFiles(
       "access",

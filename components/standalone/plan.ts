@@ -14,7 +14,7 @@ export interface ServicePlan {
   name: ServiceName;
   containerName: string;
   address: string;
-  /** Services that must be healthy before this one starts. */
+  /** Services that must run, and be healthy if they are gates, before this one starts; they come earlier in the plan. */
   after: ServiceName[];
   /** Ports on the host's loopback: port inside the container to port outside. */
   ports: { internal: number; external: number }[];
@@ -49,7 +49,10 @@ const OVN_SERVICES: readonly ServiceName[] = ["ovn-nb-db", "ovn-sb-db", "ovn-nor
 
 export function planControlPlane(settings: Settings): ControlPlanePlan {
   const { names, network, networking, ports } = settings;
-  const services = SERVICES.filter((name) => networking === "ovn" || !OVN_SERVICES.includes(name));
+  // Gates first: a container can only wait for one that was declared before it.
+  const services = SERVICES.filter(
+    (name) => networking === "ovn" || !OVN_SERVICES.includes(name),
+  ).sort((a, b) => Number(GATES.includes(b)) - Number(GATES.includes(a)));
   const addresses = Object.fromEntries(
     SERVICES.map((name) => [name, addressAt(network.cidr, offsetOf(name))]),
   ) as Record<ServiceName, string>;

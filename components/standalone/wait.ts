@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Action } from "../step/action.ts";
 import { novaServices } from "../openstack/compute.ts";
-import { OpenStackClient, type CloudReference } from "../openstack/client.ts";
+import { ApiError, OpenStackClient, type CloudReference } from "../openstack/client.ts";
 
 export interface WaitForApisArgs extends CloudReference {
   /** API name to URL. */
@@ -34,13 +34,19 @@ export const waitForApis: Action<WaitForApisArgs> = async (
     if (pending.size < before) progress([...pending.keys(), ...REPORTING]);
     if (pending.size > 0) await sleep(POLL_MS, undefined, { signal });
   }
-  const client = await OpenStackClient.connect({ cloudsYaml, cloud }, signal);
+  let client: OpenStackClient | undefined;
   for (;;) {
-    const up = new Set(
-      (await novaServices(client)).filter(({ state }) => state === "up").map((s) => s.binary),
-    );
-    const missing = REPORTING.filter((binary) => !up.has(binary));
-    if (missing.length === 0) return { services: total };
+    try {
+      client ??= await OpenStackClient.connect({ cloudsYaml, cloud }, signal);
+      const up = new Set(
+        (await novaServices(client)).filter(({ state }) => state === "up").map((s) => s.binary),
+      );
+      if (REPORTING.every((binary) => up.has(binary))) return { services: total };
+    } catch (error) {
+      // Who answers may still fail while what it rests on starts; the time limit is what decides.
+      if (!(error instanceof ApiError && error.status >= 500)) throw error;
+      report(error.message);
+    }
     await sleep(POLL_MS, undefined, { signal });
   }
 };

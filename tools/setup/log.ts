@@ -1,4 +1,12 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from "node:fs";
 import path from "node:path";
 import { execa } from "execa";
 import { SetupError } from "./report.ts";
@@ -29,6 +37,11 @@ export class TaskLog {
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** Adds what something else wrote, as it is. */
+  output(text: string): void {
+    appendFileSync(this.file, text);
   }
 
   /** Runs a command with its output going to the log; throws a SetupError when it fails. */

@@ -6,12 +6,15 @@ import { aptInstall } from "../apt.ts";
 import type { Context } from "../context.ts";
 import type { Task } from "../graph.ts";
 import { asRoot, which } from "../host.ts";
+import { buildImage, dockerClient } from "../image-build.ts";
 
 /** What the OpenStack image is built on. */
 export const baseImage = "overcloud-base:trixie";
 /** Keeps the build's layers, so that the program's own build of the same folder takes seconds. */
 export const cacheImage = "overcloud-openstack:cache";
 
+/** Label of cacheImage: hash of what it was built from. */
+const contentLabel = "overcloud.content";
 const published = "debian:trixie-slim";
 const findOutSeconds = 10;
 
@@ -81,27 +84,18 @@ export function openstackImageTask(context: Context): Task {
     needs: ["docker", "base-image"],
     done: async () => {
       if (!existsSync(path.join(folder, "Dockerfile"))) return "";
-      const label = `label=overcloud.content=${await contentHash(folder)}`;
-      const { stdout, failed } = await execa("docker", ["images", "-q", "--filter", label], {
-        reject: false,
-      });
-      return !failed && stdout.trim() !== "" ? "" : undefined;
+      const image = await dockerClient(context.env)
+        .getImage(cacheImage)
+        .inspect()
+        .catch(() => undefined);
+      return image?.Config.Labels?.[contentLabel] === (await contentHash(folder)) ? "" : undefined;
     },
     run: async () => {
-      const hash = await contentHash(folder);
-      const args = [
-        ...["build", "--network", "host", "-t", cacheImage],
-        ...[
-          "--build-arg",
-          `BASE_IMAGE=${baseImage}`,
-          "--label",
-          `overcloud.content=${hash}`,
-          folder,
-        ],
-      ];
-      await context.log(name).run("docker", args, {
-        // The builder of the docker provider: another one would not share its cache.
-        env: { ...context.env, DOCKER_BUILDKIT: "0" },
+      await buildImage(dockerClient(context.env), context.log(name), {
+        folder,
+        tag: cacheImage,
+        buildArgs: { BASE_IMAGE: baseImage },
+        labels: { [contentLabel]: await contentHash(folder) },
         failure: "The OpenStack image could not be built",
       });
       return cacheImage;

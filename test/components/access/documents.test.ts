@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, describe, it } from "node:test";
+import fc from "fast-check";
+import { parse } from "yaml";
+import { cloudsYaml, inventory, openrc } from "../../../components/access/documents.ts";
+import { planComputes } from "../../../components/compute/plan.ts";
+import { planControlPlane } from "../../../components/standalone/plan.ts";
+import { settingsOf } from "../../support/settings.ts";
+
+const nasty = `a'b"c\\d $HOME $(id) \`id\` !x #y ; z & \t|`;
+
+/** Words that would end quoting, start a substitution or change a YAML value's type. */
+const password = fc.oneof(
+  fc.string({ unit: fc.constantFrom(...`'"\\$\`!#&;:-{}[]*?~ ab1`) }),
+  fc.constantFrom("true", "null", "1e5", "0x1f", "- a", "a: b", "@x", "~", "", nasty),
+);
+
+describe("clouds.yaml", () => {
+  it("logs in as the administrator at the URL for this machine", () => {
+    const access = { cloud: "dev", authUrl: "http://127.0.0.1:5000/v3", adminPassword: "pw" };
+    const { clouds } = parse(cloudsYaml(access)) as { clouds: Record<string, unknown> };
+    assert.deepEqual(clouds, {
+      dev: {
+        auth: {
+          auth_url: "http://127.0.0.1:5000/v3",
+          username: "admin",
+          password: "pw",
+          project_name: "admin",
+          user_domain_name: "Default",
+          project_domain_name: "Default",
+        },
+        region_name: "RegionOne",
+        interface: "public",
+        identity_api_version: 3,
+        compute_default_microversion: "2.93",
+        placement_default_microversion: "1.36",
+      },
+    });
+  });
+
+  it("holds any name and password as it is, and as text", () => {
+    fc.assert(
+      fc.property(password, password, (cloud, adminPassword) => {
+        const document = parse(cloudsYaml({ cloud, authUrl: "u", adminPassword })) as {
+          clouds: Record<string, { auth: { password: string } }>;
+        };
+        assert.deepEqual(Object.keys(document.clouds), [cloud]);
+        assert.equal(document.clouds[cloud]?.auth.password, adminPassword);
+      }),
+    );
+  });
+});
+
+describe("openrc", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "overcloud-openrc-"));
+  after(() => rmSync(folder, { recursive: true }));
+
+  /** The variables that a shell has after it sourced the file. */
+  function sourced(text: string): Record<string, string> {
+    const file = path.join(folder, "openrc");
+    writeFileSync(file, text);
+    const script = `set -eu; . "$1"; env -0`;
+    const output = execFileSync("sh", ["-c", script, "sh", file], {
+      env: { PATH: process.env["PATH"] },
+      encoding: "utf8",
+    });
+    const pairs = output
+      .split("\0")
+      .filter((pair) => pair.startsWith("OS_"))
+      .map((pair): [string, string] => {
+        const separator = pair.indexOf("=");
+        return [pair.slice(0, separator), pair.slice(separator + 1)];
+      });
+    return Object.fromEntries(pairs);
+  }
+
+  it("gives a shell's children what clouds.yaml says", () => {
+    const access = { cloud: "dev", authUrl: "http://127.0.0.1:5001/v3", adminPassword: nasty };
+    const { clouds } = parse(cloudsYaml(access)) as {
+      clouds: { dev: { auth: Record<string, string> } };
+    };
+    const variables = sourced(openrc(access));
+    for (const [key, value] of Object.entries(clouds.dev.auth)) {
+      assert.equal(variables[`OS_${key.toUpperCase()}`], value, key);
+    }
+    assert.deepEqual(
+      [
+        variables["OS_REGION_NAME"],
+        variables["OS_IDENTITY_API_VERSION"],
+        variables["OS_COMPUTE_DEFAULT_MICROVERSION"],
+      ],
+      ["RegionOne", "3", "2.93"],
+    );
+  });
+
+  it("runs nothing that a value holds", () => {
+    fc.assert(
+      fc.property(password, (adminPassword) => {
+        const variables = sourced(openrc({ cloud: "c", authUrl: "u", adminPassword }));
+        assert.equal(variables["OS_PASSWORD"], adminPassword);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe("the inventory", () => {
+  interface Group {
+    hosts: Record<string, Record<string, string>>;
+  }
+  const settings = settingsOf({ computes: 2, names: "lab" });
+  const { services } = planControlPlane(settings);
+  const text = inventory(services, planComputes(settings, "dev"), {
+    cloudsYaml: "/out/clouds.yaml",
+    cloud: "dev",
+  });
+  const { all } = parse(text) as {
+    all: { vars: Record<string, string>; children: Record<string, Group> };
+  };
+  const hosts = (group: string) => all.children[group]?.hosts ?? {};
+
+  it("has the machine, the services and the computes as groups", () => {
+    assert.deepEqual(Object.keys(all.children).sort(), ["computes", "control_plane", "hypervisor"]);
+    assert.deepEqual(hosts("hypervisor"), { localhost: { ansible_connection: "local" } });
+    assert.deepEqual(Object.keys(hosts("computes")), ["compute-0", "compute-1"]);
+    assert.deepEqual(
+      Object.keys(hosts("control_plane")),
+      services.map(({ name }) => name),
+    );
+  });
+
+  it("reaches each host in its container", () => {
+    for (const [name, variables] of Object.entries({
+      ...hosts("computes"),
+      ...hosts("control_plane"),
+    })) {
+      assert.equal(variables["ansible_host"], `lab-${name}`);
+      assert.match(variables["ansible_connection"] ?? "", /docker/);
+    }
+    assert.equal(hosts("computes")["compute-1"]?.["address"], "10.79.0.65");
+    assert.equal(
+      hosts("computes")["compute-0"]?.["compute_id"],
+      "be7dfe21-1082-5454-8f8d-fc7be02fdd56",
+    );
+  });
+
+  it("says where the cloud's credentials are, and holds none", () => {
+    assert.deepEqual(all.vars, { os_client_config_file: "/out/clouds.yaml", os_cloud: "dev" });
+    assert.doesNotMatch(text, /password/);
+  });
+
+  it("is valid without computes", () => {
+    const empty = parse(inventory(services, [], { cloudsYaml: "x", cloud: "y" })) as {
+      all: { children: Record<string, Group> };
+    };
+    assert.deepEqual(empty.all.children["computes"], { hosts: {} });
+  });
+});

@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { LEAVING_REASON } from "../../../components/compute/departure.ts";
+import { guardScaleDown } from "../../../components/compute/guard.ts";
+import { withCloud, perform, type FakeOpenStack } from "../../support/openstack.ts";
+
+type Policy = "refuse" | "evacuate" | "delete";
+
+const guard = (cloud: FakeOpenStack, computes: number, scaleDown: Policy = "refuse") =>
+  perform(guardScaleDown, { ...cloud.cloud, computes, scaleDown });
+
+const refusal = (cloud: FakeOpenStack, computes: number) =>
+  guard(cloud, computes).then(
+    () => assert.fail("not refused"),
+    (error: unknown) => (error instanceof Error ? error.message : assert.fail(String(error))),
+  );
+
+/** What an operator sees of the services. */
+const states = (cloud: FakeOpenStack) =>
+  Object.fromEntries(
+    cloud.services.map(({ host, status, state, disabled_reason }) => [
+      host,
+      [status, state, disabled_reason],
+    ]),
+  );
+
+const ENABLED = ["enabled", "up", null];
+const LEAVING = ["disabled", "up", LEAVING_REASON];
+
+describe("before computes are removed", { concurrency: true }, () => {
+  for (const policy of ["refuse", "evacuate", "delete"] as const) {
+    it(`those that leave take no new servers, and no others are touched (${policy})`, () =>
+      withCloud(async (cloud) => {
+        cloud.addComputes(4);
+        cloud.addServer("stays", "compute-0");
+        const { result } = await guard(cloud, 2, policy);
+        assert.deepEqual(result, { leaving: ["compute-2", "compute-3"] });
+        assert.deepEqual(states(cloud), {
+          "compute-0": ENABLED,
+          "compute-1": ENABLED,
+          "compute-2": LEAVING,
+          "compute-3": LEAVING,
+        });
+        assert.equal(cloud.changes().length, 2);
+        // Once more, as after an update that failed later on.
+        await guard(cloud, 2, policy);
+        assert.equal(cloud.changes().length, 2);
+      }));
+  }
+
+  it("nothing happens while none leaves, and with none there at all", () =>
+    withCloud(async (cloud) => {
+      assert.deepEqual((await guard(cloud, 3)).result, { leaving: [] });
+      cloud.addComputes(3);
+      cloud.addServer("a", "compute-2");
+      assert.deepEqual((await guard(cloud, 3)).result, { leaving: [] });
+      assert.deepEqual((await guard(cloud, 10)).result, { leaving: [] });
+      assert.deepEqual(cloud.changes(), []);
+    }));
+
+  it("hosts that are no simulated computes are never touched", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      cloud.addCompute("overcloud-novacompute-0");
+      cloud.addCompute("compute-07");
+      cloud.addServer("real", "overcloud-novacompute-0");
+      await guard(cloud, 0);
+      assert.deepEqual(states(cloud), {
+        "compute-0": LEAVING,
+        "overcloud-novacompute-0": ENABLED,
+        "compute-07": ENABLED,
+      });
+    }));
+
+  it("other policies let servers be", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      cloud.addServer("a", "compute-1");
+      for (const policy of ["evacuate", "delete"] as const) await guard(cloud, 1, policy);
+      assert.equal(cloud.servers.length, 1);
+      assert.deepEqual(states(cloud)["compute-1"], LEAVING);
+    }));
+});
+
+describe("the policy refuse", { concurrency: true }, () => {
+  it("names hosts and servers, and leaves everything as it was", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(4);
+      cloud.addServer("stays", "compute-0");
+      cloud.addServer("web-1", "compute-1");
+      for (let n = 1; n <= 7; n += 1) cloud.addServer(`db-${n}`, "compute-3", { project: "other" });
+      const before = ["compute-0", "compute-1", "compute-2", "compute-3"].map((host) =>
+        cloud.traces(host),
+      );
+      const message = await refusal(cloud, 1);
+      assert.match(message, /^computes can't be lowered to 1: /);
+      assert.match(message, /compute-1 has 1 server \(web-1\)/);
+      assert.match(message, /compute-3 has 7 servers \(db-1, .*db-5, and 2 more\)/);
+      assert.doesNotMatch(message, /compute-2|stays/);
+      assert.match(message, /Nothing was stopped/);
+      assert.match(message, /scaleDown/);
+      assert.deepEqual(
+        ["compute-0", "compute-1", "compute-2", "compute-3"].map((host) => cloud.traces(host)),
+        before,
+      );
+      assert.ok(cloud.changes().every((call) => call.startsWith("PUT compute/v2.1/os-services/")));
+    }));
+
+  it("leaves a service that an operator disabled with the operator's reason", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      cloud.addCompute("compute-1", { status: "disabled", disabled_reason: "broken fan" });
+      cloud.addCompute("compute-2");
+      cloud.addServer("a", "compute-1");
+      await refusal(cloud, 1);
+      assert.deepEqual(states(cloud), {
+        "compute-0": ENABLED,
+        "compute-1": ["disabled", "up", "broken fan"],
+        "compute-2": ENABLED,
+      });
+    }));
+
+  it("counts stopped, failed and other projects' servers", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      cloud.addServer("off", "compute-1", { status: "SHUTOFF" });
+      cloud.addServer("bad", "compute-1", { status: "ERROR", project: "admin" });
+      assert.match(await refusal(cloud, 1), /compute-1 has 2 servers \(off, bad\)/);
+    }));
+
+  it("counts servers on their way to or from the host, not those that arrived long ago", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(3);
+      const server = cloud.addServer("moving", "compute-0");
+      const migration = (status: string, source: string, dest: string) => ({
+        status,
+        source_compute: source,
+        dest_compute: dest,
+        instance_uuid: server.id,
+      });
+      cloud.migrations = [
+        migration("completed", "compute-2", "compute-0"),
+        migration("confirmed", "compute-0", "compute-2"),
+        migration("error", "compute-0", "compute-2"),
+        migration("done", "compute-2", "compute-0"),
+      ];
+      await guard(cloud, 2);
+      for (const status of ["running", "queued", "preparing", "finished", "post-migrating"]) {
+        cloud.migrations = [migration(status, "compute-0", "compute-2")];
+        assert.match(await refusal(cloud, 2), /compute-2 has 1 in migration/, status);
+        cloud.migrations = [migration(status, "compute-2", "compute-0")];
+        assert.match(await refusal(cloud, 2), /compute-2 has 1 in migration/, status);
+      }
+    }));
+});
+
+describe("a compute that stays after all", { concurrency: true }, () => {
+  it("is put back to work, and only where this project took it out", () =>
+    withCloud(async (cloud) => {
+      cloud.addCompute("compute-0", { status: "disabled", disabled_reason: "by an operator" });
+      cloud.addCompute("compute-1", {
+        status: "disabled",
+        disabled_reason: LEAVING_REASON,
+        forced_down: true,
+        state: "down",
+      });
+      cloud.addCompute("compute-2", { status: "disabled", disabled_reason: LEAVING_REASON });
+      const { reports } = await guard(cloud, 3);
+      assert.deepEqual(states(cloud), {
+        "compute-0": ["disabled", "up", "by an operator"],
+        "compute-1": ENABLED,
+        "compute-2": ENABLED,
+      });
+      assert.equal(cloud.service("compute-1")?.forced_down, false);
+      assert.equal(reports.length, 2);
+    }));
+});
+
+describe("without a control plane", () => {
+  it("the guard fails: nobody knows what is on the computes", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      cloud.usePassword("wrong");
+      await assert.rejects(guard(cloud, 0), /auth\/tokens answered 401: .*authentication/);
+      cloud.usePassword("wrong again");
+      cloud.failures.push({ call: "POST identity/", answer: 503, times: 1 });
+      await assert.rejects(guard(cloud, 0), /answered 503: the service is busy/);
+      assert.deepEqual(states(cloud), { "compute-0": ENABLED });
+    }));
+});

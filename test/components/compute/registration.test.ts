@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { guardScaleDown } from "../../../components/compute/guard.ts";
+import { deregister } from "../../../components/compute/registration.ts";
+import { FakeOpenStack, perform, withCloud } from "../../support/openstack.ts";
+
+type Policy = "refuse" | "evacuate" | "delete";
+
+const remove = (
+  cloud: FakeOpenStack,
+  host: string,
+  scaleDown: Policy = "refuse",
+  signal?: AbortSignal,
+) =>
+  perform(deregister, { ...cloud.cloud, host, scaleDown }, signal && { signal }).then(
+    ({ result }) => result,
+  );
+
+const NOTHING = {
+  services: [],
+  hypervisors: [],
+  agents: [],
+  servers: [],
+  providers: [],
+  allocations: [],
+};
+
+describe("a removed compute", { concurrency: true }, () => {
+  it("leaves nothing behind and takes nothing else along, however often it is removed", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(3);
+      cloud.addCompute("compute-10");
+      cloud.addServer("a", "compute-1");
+      // With OVN a host has a second agent where metadata is served.
+      const [, , agent] = cloud.agents;
+      cloud.agents.push({ ...agent!, id: "second", agent_type: "OVN Metadata agent" });
+      const others = ["compute-0", "compute-1", "compute-10"];
+      const before = others.map((host) => cloud.traces(host));
+
+      assert.deepEqual(await remove(cloud, "compute-2"), { removed: true });
+      assert.deepEqual(cloud.traces("compute-2"), NOTHING);
+      assert.deepEqual(await remove(cloud, "compute-2"), { removed: true });
+      assert.deepEqual(
+        others.map((host) => cloud.traces(host)),
+        before,
+      );
+    }));
+
+  it("is finished where an earlier removal stopped halfway", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      const { uuid } = cloud.provider("compute-1");
+      cloud.services = cloud.services.filter(({ host }) => host !== "compute-1");
+      cloud.hypervisors = cloud.hypervisors.slice(0, 1);
+      cloud.agents = cloud.agents.slice(0, 1);
+      cloud.allocations.set("moved", {
+        project_id: "p",
+        user_id: "u",
+        generation: 4,
+        resources: { [uuid]: { VCPU: 1 }, [cloud.provider("compute-0").uuid]: { VCPU: 1 } },
+      });
+      cloud.allocations.set("dead", {
+        project_id: "p",
+        user_id: "u",
+        generation: 1,
+        resources: { [uuid]: { VCPU: 2 } },
+      });
+      await remove(cloud, "compute-1");
+      assert.deepEqual(cloud.traces("compute-1"), NOTHING);
+      assert.deepEqual(
+        [...cloud.allocations].map(([consumer, { resources }]) => [consumer, resources]),
+        [["moved", { [cloud.provider("compute-0").uuid]: { VCPU: 1 } }]],
+      );
+    }));
+
+  it("may be gone from neutron or placement a moment before it is deleted there", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      cloud.failures.push(
+        { call: "DELETE network/v2.0/agents/", answer: 404, times: 1 },
+        { call: "DELETE compute/v2.1/os-services/", answer: 404, times: 1 },
+        { call: "DELETE placement/resource_providers/", answer: 404, times: 1 },
+      );
+      assert.deepEqual(await remove(cloud, "compute-1"), { removed: true });
+    }));
+
+  it("is tried again while nova still counts something on it", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      cloud.failures.push({ call: "DELETE compute/v2.1/os-services/", answer: 409, times: 2 });
+      await remove(cloud, "compute-1");
+      assert.deepEqual(cloud.traces("compute-1"), NOTHING);
+    }));
+
+  it("is not taken for removed when an API fails", () =>
+    withCloud(async (cloud) => {
+      for (const call of [
+        "GET compute/v2.1/os-services",
+        "PUT compute/v2.1/os-services/",
+        "GET network/v2.0/agents",
+        "GET placement/resource_providers",
+      ]) {
+        cloud.addCompute("compute-1");
+        cloud.failures.push({ call, answer: 500, times: 1 });
+        await assert.rejects(remove(cloud, "compute-1"), /answered 500: the service is busy/, call);
+        await remove(cloud, "compute-1");
+        assert.deepEqual(cloud.traces("compute-1"), NOTHING);
+      }
+    }));
+});
+
+describe("servers on a removed compute", { concurrency: true }, () => {
+  it("make the policy refuse fail by name, with nothing lost", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      cloud.addServer("late", "compute-1", { project: "other" });
+      await assert.rejects(
+        remove(cloud, "compute-1", "refuse"),
+        /compute-1 has servers .*\(late\)/,
+      );
+      assert.equal(cloud.servers.length, 1);
+      assert.ok(cloud.service("compute-1"));
+      assert.ok(cloud.provider("compute-1"));
+      assert.equal(cloud.agents.length, 2);
+    }));
+
+  it("are deleted by the policy delete, and only they", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      cloud.addServer("stays", "compute-0");
+      cloud.addServer("goes", "compute-1");
+      cloud.addServer("broken", "compute-1", { status: "ERROR", project: "other" });
+      await remove(cloud, "compute-1", "delete");
+      assert.deepEqual(
+        cloud.servers.map(({ name }) => name),
+        ["stays"],
+      );
+      assert.deepEqual(cloud.traces("compute-1"), NOTHING);
+    }));
+
+  it("run elsewhere after the policy evacuate, and hold nothing on the old host", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(3);
+      cloud.delayMs = 400;
+      cloud.addServer("a", "compute-2");
+      cloud.addServer("b", "compute-2", { status: "SHUTOFF" });
+      await perform(guardScaleDown, { ...cloud.cloud, computes: 1, scaleDown: "evacuate" });
+      await Promise.all([
+        remove(cloud, "compute-2", "evacuate"),
+        remove(cloud, "compute-1", "evacuate"),
+      ]);
+      // To the one that stays, not to one that is leaving too; and finished, not on their way.
+      const here = cloud.provider("compute-0").uuid;
+      for (const { name, id, host, status, taskState } of cloud.servers) {
+        assert.deepEqual([host, status, taskState], ["compute-0", "ACTIVE", null], name);
+        assert.deepEqual(Object.keys(cloud.allocations.get(id)?.resources ?? {}), [here], name);
+      }
+      assert.equal(cloud.servers.length, 2);
+      for (const host of ["compute-1", "compute-2"]) assert.deepEqual(cloud.traces(host), NOTHING);
+    }));
+
+  it("that are on their way already, since an interrupted update, are waited for", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      const server = cloud.addServer("a", "compute-1", { taskState: "rebuilding" });
+      setTimeout(() => {
+        server.host = "compute-0";
+        server.taskState = "rebuild_block_device_mapping";
+        setTimeout(() => (server.taskState = null), 300);
+      }, 300);
+      await remove(cloud, "compute-1", "evacuate");
+      assert.equal(server.taskState, null);
+      assert.deepEqual(cloud.traces("compute-1"), NOTHING);
+    }));
+
+  it("that find no place are named, stay, and go with a second try", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      cloud.service("compute-0")!.status = "disabled";
+      cloud.addServer("homeless", "compute-1");
+      await assert.rejects(
+        remove(cloud, "compute-1", "evacuate"),
+        /compute-1: evacuation failed for homeless; .*pulumi up/,
+      );
+      assert.ok(cloud.service("compute-1"));
+      assert.equal(cloud.servers.length, 1);
+
+      cloud.service("compute-0")!.status = "enabled";
+      await remove(cloud, "compute-1", "evacuate");
+      assert.equal(cloud.servers[0]?.host, "compute-0");
+      assert.deepEqual(cloud.traces("compute-1"), NOTHING);
+    }));
+
+  it("that nova refuses to evacuate keep their compute", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      cloud.addServer("paused", "compute-1", { status: "PAUSED" });
+      await assert.rejects(remove(cloud, "compute-1", "evacuate"), /409: Cannot 'evacuate'/);
+      assert.ok(cloud.service("compute-1"));
+      assert.equal(cloud.servers.length, 1);
+    }));
+
+  it("are found beyond the first page", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      cloud.delayMs = 0;
+      for (let n = 0; n < 1101; n += 1) cloud.addServer(`s-${n}`, "compute-1");
+      await remove(cloud, "compute-1", "delete");
+      assert.deepEqual(cloud.servers, []);
+      assert.deepEqual(cloud.traces("compute-1"), NOTHING);
+    }));
+});
+
+describe("a control plane that is gone", () => {
+  it("is nothing to be taken out of: its files are gone", () =>
+    withCloud(async (cloud) => {
+      cloud.cloud.cloudsYaml += ".missing";
+      assert.deepEqual(await remove(cloud, "compute-0"), { removed: false });
+    }));
+
+  it("is nothing to be taken out of: nobody listens, and not just for a moment", async (t) => {
+    const cloud = await FakeOpenStack.start();
+    await cloud.disappear();
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    let done: unknown;
+    const removal = remove(cloud, "compute-0").then((result) => (done = result));
+    let seconds = 0;
+    while (done === undefined && seconds < 120) {
+      // Real time for the connection, mocked time for the patience between two.
+      for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+      t.mock.timers.tick(100);
+      seconds += 0.1;
+    }
+    t.mock.timers.reset();
+    await cloud.stop();
+    assert.deepEqual(await removal, { removed: false });
+    assert.ok(seconds > 5, `gave up after ${seconds} s`);
+  });
+
+  it("is not gone while it restarts", async () => {
+    await withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      cloud.failures.push({ call: "POST identity/", answer: 503, times: 1 });
+      await assert.rejects(remove(cloud, "compute-0"), /answered 503/);
+      assert.ok(cloud.service("compute-0"));
+    });
+  });
+
+  it("is an error when it takes connections and never answers, or lets nobody in", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      cloud.hangs = true;
+      await assert.rejects(remove(cloud, "compute-0", "refuse", AbortSignal.timeout(700)));
+      cloud.hangs = false;
+      cloud.usePassword("wrong");
+      await assert.rejects(remove(cloud, "compute-0"), /answered 401/);
+      assert.ok(cloud.service("compute-0"));
+    }));
+});

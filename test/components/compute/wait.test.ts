@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { waitForComputes } from "../../../components/compute/wait.ts";
+import { perform, withCloud, type FakeOpenStack } from "../../support/openstack.ts";
+
+const wait = (cloud: FakeOpenStack, computes: number, mapHosts = ["false"], signal?: AbortSignal) =>
+  perform(waitForComputes, { ...cloud.cloud, computes, mapHosts }, signal && { signal });
+
+/** Waits for two computes of which the second is not there yet; then makes it right, and only then it may end. */
+function waitsFor(what: string, spoil: (cloud: FakeOpenStack) => () => void): void {
+  it(`waits for ${what}`, () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      const repair = spoil(cloud);
+      const reports: string[] = [];
+      const waiting = perform(
+        waitForComputes,
+        { ...cloud.cloud, computes: 2, mapHosts: ["false"] },
+        { report: (line) => reports.push(line) },
+      );
+      while (reports.length === 0) await sleep(10);
+      repair();
+      const { result } = await waiting;
+      assert.deepEqual(result, { registered: 2, names: ["compute-0", "compute-1"] });
+      assert.deepEqual(reports, ["1 of 2 computes up", "2 of 2 computes up"]);
+    }));
+}
+
+describe("waiting for computes", { concurrency: true }, () => {
+  it("is over at once where all are ready, or none is wanted", () =>
+    withCloud(async (cloud) => {
+      assert.deepEqual((await wait(cloud, 0)).result, { registered: 0, names: [] });
+      assert.equal(cloud.requests.length, 0);
+      cloud.addComputes(3);
+      assert.deepEqual((await wait(cloud, 3)).result, {
+        registered: 3,
+        names: ["compute-0", "compute-1", "compute-2"],
+      });
+      assert.equal(cloud.requests.filter((call) => call.includes("os-hypervisors")).length, 1);
+      assert.deepEqual(cloud.changes(), []);
+    }));
+
+  waitsFor("its service to be up", (cloud) => {
+    const service = cloud.service("compute-1")!;
+    service.state = "down";
+    return () => (service.state = "up");
+  });
+  waitsFor("its service to register", (cloud) => {
+    const service = cloud.services.pop()!;
+    return () => cloud.services.push(service);
+  });
+  waitsFor("its place in a cell", (cloud) => {
+    const hypervisor = cloud.hypervisors.pop()!;
+    return () => cloud.hypervisors.push(hypervisor);
+  });
+  waitsFor("its networking to be alive", (cloud) => {
+    const agent = cloud.agents[1]!;
+    agent.alive = false;
+    return () => (agent.alive = true);
+  });
+  waitsFor("its networking to register", (cloud) => {
+    const agent = cloud.agents.pop()!;
+    return () => cloud.agents.push(agent);
+  });
+  waitsFor("its resources", (cloud) => {
+    const provider = cloud.providers[1]!;
+    provider.generation = 0;
+    return () => (provider.generation = 1);
+  });
+
+  it("does not end with other hosts' services", () =>
+    withCloud(async (cloud) => {
+      cloud.addCompute("compute-00");
+      cloud.addCompute("compute-7");
+      await assert.rejects(wait(cloud, 1, ["false"], AbortSignal.timeout(300)));
+    }));
+
+  it("outlasts a control plane that fails now and then", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      cloud.failures.push({ call: "GET compute/v2.1/os-services", answer: 503, times: 1 });
+      const { result, reports } = await wait(cloud, 1);
+      assert.deepEqual(result, { registered: 1, names: ["compute-0"] });
+      assert.ok(reports.some((line) => line.includes("503")));
+    }));
+
+  it("names what is missing when its time is over, without listing hundreds", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(3);
+      const reports: string[] = [];
+      await assert.rejects(
+        perform(
+          waitForComputes,
+          { ...cloud.cloud, computes: 100, mapHosts: ["false"] },
+          { signal: AbortSignal.timeout(700), report: (line) => reports.push(line) },
+        ),
+      );
+      assert.match(reports.at(-1) ?? "", /^still missing: compute-3, .*, compute-12 and 87 more/);
+      assert.doesNotMatch(reports.at(-1) ?? "", /compute-2,|compute-13/);
+    }));
+});
+
+describe("a compute that its cell does not know", () => {
+  it("is mapped from here after a while, and not before", (t) =>
+    withCloud(async (cloud) => {
+      const folder = mkdtempSync(path.join(tmpdir(), "overcloud-map-"));
+      t.after(() => rmSync(folder, { recursive: true }));
+      const mark = path.join(folder, "mapped");
+      cloud.addComputes(1);
+      const hypervisor = cloud.hypervisors.pop()!;
+      t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+      const waiting = wait(cloud, 1, ["touch", mark]);
+      await sleep(1300);
+      assert.ok(!existsSync(mark));
+      t.mock.timers.tick(10_000);
+      while (!existsSync(mark)) await sleep(20);
+      cloud.hypervisors.push(hypervisor);
+      assert.deepEqual((await waiting).result, { registered: 1, names: ["compute-0"] });
+    }));
+
+  it("is waited for on even where mapping fails, which is reported", (t) =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      const hypervisor = cloud.hypervisors.pop()!;
+      const reports: string[] = [];
+      t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+      const waiting = perform(
+        waitForComputes,
+        { ...cloud.cloud, computes: 1, mapHosts: ["sh", "-c", "echo no conductor >&2; exit 1"] },
+        { report: (line) => reports.push(line) },
+      );
+      await sleep(100);
+      t.mock.timers.tick(10_000);
+      const said = () => reports.some((line) => line.includes("no conductor"));
+      while (!said()) await sleep(20);
+      cloud.hypervisors.push(hypervisor);
+      assert.deepEqual((await waiting).result, { registered: 1, names: ["compute-0"] });
+    }));
+});

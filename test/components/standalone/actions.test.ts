@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createFirstObjects } from "../../../components/standalone/first-objects.ts";
+import { waitForApis } from "../../../components/standalone/wait.ts";
+import { perform, withCloud, type FakeOpenStack } from "../../support/openstack.ts";
+
+const TENANT = "10.100.0.0/16";
+
+const create = (cloud: FakeOpenStack) =>
+  perform(createFirstObjects, { ...cloud.cloud, tenantCidr: TENANT });
+
+describe("a new cloud's first objects", { concurrency: true }, () => {
+  it("are what a first server needs, made once", () =>
+    withCloud(async (cloud) => {
+      const { result } = await create(cloud);
+      assert.deepEqual(result, { network: "private", flavor: "tiny", image: "simulated" });
+      assert.deepEqual(
+        cloud.networks.map(({ name }) => name),
+        ["private"],
+      );
+      assert.deepEqual(
+        cloud.subnets.map(({ network_id, cidr }) => [network_id, cidr]),
+        [[cloud.networks[0]?.id, TENANT]],
+      );
+      assert.deepEqual(cloud.flavors, [{ name: "tiny", public: true }]);
+      const [image] = cloud.images;
+      assert.deepEqual([image?.name, image?.status], ["simulated", "active"]);
+      assert.ok(image!.bytes > 0);
+
+      const made = cloud.changes().length;
+      await create(cloud);
+      assert.equal(cloud.changes().length, made);
+    }));
+
+  it("stay as the user changed them", () =>
+    withCloud(async (cloud) => {
+      await create(cloud);
+      cloud.subnets[0]!.cidr = "192.168.7.0/24";
+      cloud.flavors[0]!.public = false;
+      const made = cloud.changes().length;
+      await create(cloud);
+      assert.equal(cloud.changes().length, made);
+    }));
+
+  it("are completed where an earlier run was cut off", () =>
+    withCloud(async (cloud) => {
+      await create(cloud);
+      cloud.subnets = [];
+      Object.assign(cloud.images[0]!, { status: "queued", bytes: 0 });
+      await create(cloud);
+      assert.deepEqual(
+        [cloud.networks.length, cloud.subnets.length, cloud.images.length],
+        [1, 1, 1],
+      );
+      assert.equal(cloud.images[0]?.status, "active");
+    }));
+
+  it("fail with what the API said", () =>
+    withCloud(async (cloud) => {
+      cloud.failures.push({ call: "POST network/v2.0/networks", answer: 409, times: 1 });
+      await assert.rejects(
+        create(cloud),
+        /POST .*\/v2\.0\/networks answered 409: the service is busy/,
+      );
+    }));
+});
+
+describe("waiting for the APIs", { concurrency: true }, () => {
+  const endpointsOf = (cloud: FakeOpenStack) => ({
+    keystone: `${cloud.url}/identity/v3`,
+    nova: `${cloud.url}/compute/`,
+    placement: `${cloud.url}/placement/`,
+  });
+
+  function withConductors(cloud: FakeOpenStack): void {
+    for (const binary of ["nova-scheduler", "nova-conductor"]) {
+      cloud.services.push({
+        id: binary,
+        binary,
+        host: binary,
+        status: "enabled",
+        state: "up",
+        forced_down: false,
+        disabled_reason: null,
+      });
+    }
+  }
+
+  const wait = (cloud: FakeOpenStack, signal = AbortSignal.timeout(10_000)) =>
+    perform(waitForApis, { ...cloud.cloud, endpoints: endpointsOf(cloud) }, { signal });
+
+  it("ends when every one answers and nova's other services have reported", () =>
+    withCloud(async (cloud) => {
+      withConductors(cloud);
+      assert.deepEqual((await wait(cloud)).result, { services: 5 });
+    }));
+
+  it("goes on while one fails or is not there", () =>
+    withCloud(async (cloud) => {
+      withConductors(cloud);
+      cloud.failures.push({ call: "GET placement/", answer: 503, times: 3 });
+      const { reports } = await wait(cloud);
+      assert.equal(cloud.requests.filter((call) => call === "GET placement/").length, 4);
+      // What answered is not asked again.
+      assert.equal(cloud.requests.filter((call) => call === "GET compute/").length, 1);
+      assert.match(reports[0] ?? "", /^0 of 5 .*waiting for keystone, nova, placement, nova-sched/);
+      assert.match(
+        reports.at(-1) ?? "",
+        /^3 of 5 services up; waiting for nova-scheduler, nova-cond/,
+      );
+    }));
+
+  it("goes on until scheduler and conductor are up", () =>
+    withCloud(async (cloud) => {
+      withConductors(cloud);
+      cloud.services[1]!.state = "down";
+      await assert.rejects(wait(cloud, AbortSignal.timeout(800)));
+      setTimeout(() => (cloud.services[1]!.state = "up"), 500);
+      await wait(cloud);
+    }));
+
+  it("outlasts a nova or a keystone that answers and is not ready yet", () =>
+    withCloud(async (cloud) => {
+      withConductors(cloud);
+      cloud.failures.push(
+        { call: "POST identity/", answer: 503, times: 1 },
+        { call: "GET compute/v2.1/os-services", answer: 500, times: 2 },
+      );
+      assert.deepEqual((await wait(cloud)).result, { services: 5 });
+    }));
+
+  it("ends with its time where an API hangs", () =>
+    withCloud(async (cloud) => {
+      cloud.hangs = true;
+      await assert.rejects(wait(cloud, AbortSignal.timeout(500)), { name: "TimeoutError" });
+    }));
+});

@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { after, before, describe, it } from "node:test";
+import { hypervisors, novaServices } from "../../components/openstack/compute.ts";
+import { agents } from "../../components/openstack/network.ts";
+import { resourceProviders } from "../../components/openstack/placement.ts";
+import type { OpenStackClient } from "../../components/openstack/client.ts";
+import * as cloudOf from "../support/cloud.ts";
+import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
+
+const STACK = "itest-ovn";
+const stack = new ScratchStack(STACK);
+const container = (host: string) => `${STACK}-${host}`;
+let cloud: OpenStackClient;
+
+/** What the cloud knows of its computes, in every place where a removed one could be left behind. */
+async function known() {
+  const names = (entries: { host: string }[]) => entries.map(({ host }) => host).sort();
+  return {
+    services: names(await novaServices(cloud, { binary: "nova-compute" })),
+    hypervisors: names(await hypervisors(cloud)),
+    agents: names(await agents(cloud)),
+    providers: (await resourceProviders(cloud)).map(({ name }) => name).sort(),
+    hostMappings: await hostMappings(),
+  };
+}
+
+async function hostMappings(): Promise<string[]> {
+  const query = "SELECT host FROM nova_api.host_mappings ORDER BY host";
+  const output = await docker("exec", `${STACK}-mariadb`, "mariadb", "-N", "-e", query);
+  return output.split("\n").filter(Boolean);
+}
+
+async function identities(): Promise<Record<string, string>> {
+  return Object.fromEntries((await resourceProviders(cloud)).map(({ name, uuid }) => [name, uuid]));
+}
+
+function expectKnown(seen: Awaited<ReturnType<typeof known>>, hosts: string[]): void {
+  assert.deepEqual(seen, {
+    services: hosts,
+    hypervisors: hosts,
+    agents: hosts,
+    providers: hosts,
+    hostMappings: hosts,
+  });
+}
+
+describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 * 60_000 }, () => {
+  let servers: cloudOf.ServerState[] = [];
+
+  before(async () => {
+    await stack.create({
+      computes: 0,
+      networking: "ovn",
+      "network.cidr": "10.79.64.0/20",
+      "network.tunnelCidr": "10.79.80.0/20",
+      "network.tenantCidr": "10.101.0.0/16",
+      "ports.keystone": 15000,
+      "ports.placement": 18778,
+      "ports.glance": 19292,
+      "ports.neutron": 19696,
+      "ports.nova": 18774,
+    });
+  });
+
+  after(() => stack.remove());
+
+  it("comes up without computes", async () => {
+    await stack.up();
+    const outputs = await stack.outputs();
+    assert.deepEqual(outputs.hypervisors, { requested: 0, registered: 0, names: [] });
+    for (const file of [outputs.cloudsYaml, outputs.openrc, outputs.inventory]) {
+      assert.equal(statSync(file).mode & 0o777, 0o600, file);
+    }
+    cloud = await stack.cloud();
+    expectKnown(await known(), []);
+  });
+
+  it("gets two computes by one changed value", async () => {
+    await stack.configure({ computes: 2 });
+    await stack.up();
+    const { hypervisors: seen } = await stack.outputs();
+    assert.deepEqual(seen, { requested: 2, registered: 2, names: ["compute-0", "compute-1"] });
+    expectKnown(await known(), ["compute-0", "compute-1"]);
+  });
+
+  it("runs a server on each, with ports that are bound and wired", async () => {
+    servers = [
+      await cloudOf.boot(cloud, "first", "compute-0"),
+      await cloudOf.boot(cloud, "second", "compute-1"),
+    ];
+    for (const [index, { id }] of servers.entries()) {
+      await cloudOf.wired(cloud, id, container(`compute-${index}`), `compute-${index}`);
+    }
+  });
+
+  it("carries traffic between them through the tunnel", async () => {
+    const [first, second] = await Promise.all(servers.map(({ id }) => cloudOf.portOf(cloud, id)));
+    assert.ok(first && second);
+    const source = await cloudOf.actAsGuest(container("compute-0"), first);
+    await cloudOf.actAsGuest(container("compute-1"), second);
+    const target = second.fixed_ips[0]?.ip_address ?? "";
+    const ping = ["ping", "-c", "5", "-i", "0.3", "-W", "3", "-I", source, target];
+    const output = await docker("exec", container("compute-0"), ...ping);
+    const received = Number(/(\d+) received/.exec(output)?.[1]);
+    // The first may be lost while the tunnel looks for its end.
+    assert.ok(received >= 4, output);
+    assert.ok(!output.includes("DUP!"), output);
+    const tunnel = await docker("exec", container("compute-0"), "ovs-vsctl", "show");
+    assert.match(tunnel, /type: geneve/);
+  });
+
+  it("previews no change right after", () => stack.expectNoChanges());
+
+  it("touches only the difference when the number grows", async () => {
+    const before = {
+      ...Object.fromEntries(await containers(STACK, "control-plane")),
+      ...Object.fromEntries(await containers(STACK, "simulated-compute")),
+    };
+    await stack.configure({ computes: 4 });
+    const planned = (await stack.changes()).filter(({ urn }) => urn.includes("docker:index"));
+    assert.deepEqual(planned.map(({ op, urn }) => `${op} ${urn.split("::").at(-1)}`).sort(), [
+      "create compute-2",
+      "create compute-3",
+    ]);
+    await stack.up();
+    const now = {
+      ...Object.fromEntries(await containers(STACK, "control-plane")),
+      ...Object.fromEntries(await containers(STACK, "simulated-compute")),
+    };
+    for (const [name, { id }] of Object.entries(before)) assert.equal(now[name]?.id, id, name);
+    expectKnown(await known(), ["compute-0", "compute-1", "compute-2", "compute-3"]);
+  });
+
+  it("migrates a running server live", async () => {
+    const [first] = servers;
+    assert.ok(first);
+    await cloudOf.act(cloud, first.id, {
+      "os-migrateLive": { host: "compute-2", block_migration: "auto" },
+    });
+    await cloudOf.settled(cloud, first.id, "ACTIVE", "compute-2");
+    const port = await cloudOf.wired(cloud, first.id, container("compute-2"), "compute-2");
+    assert.equal(await cloudOf.interfaceOf(container("compute-0"), port.id), "");
+  });
+
+  it("migrates a server cold and confirms", async () => {
+    const [first] = servers;
+    assert.ok(first);
+    await cloudOf.act(cloud, first.id, { migrate: { host: "compute-3" } });
+    await cloudOf.settled(cloud, first.id, "VERIFY_RESIZE", "compute-3");
+    await cloudOf.act(cloud, first.id, { confirmResize: null });
+    await cloudOf.settled(cloud, first.id, "ACTIVE", "compute-3");
+    await cloudOf.wired(cloud, first.id, container("compute-3"), "compute-3");
+  });
+
+  it("brings a compute back when one of its processes dies, with its servers", async () => {
+    const before = await docker("inspect", "--format", "{{.RestartCount}}", container("compute-3"));
+    await docker("exec", container("compute-3"), "pkill", "-9", "ovn-controller");
+    await cloudOf.eventually(
+      "the container restarted",
+      60,
+      () => docker("inspect", "--format", "{{.RestartCount}}", container("compute-3")),
+      (count) => Number(count) > Number(before),
+    );
+    const [first] = servers;
+    assert.ok(first);
+    await cloudOf.wired(cloud, first.id, container("compute-3"), "compute-3");
+    assert.equal((await cloudOf.server(cloud, first.id)).status, "ACTIVE");
+  });
+
+  it("repairs a removed compute as itself", async () => {
+    const before = await identities();
+    const untouched = (await containers(STACK, "simulated-compute")).get(container("compute-0"));
+    await docker("rm", "--force", container("compute-1"));
+    await stack.up();
+    assert.deepEqual(await identities(), before);
+    const now = await containers(STACK, "simulated-compute");
+    assert.equal(now.get(container("compute-0"))?.id, untouched?.id);
+    const [, second] = servers;
+    assert.ok(second);
+    await cloudOf.settled(cloud, second.id, "ACTIVE", "compute-1");
+    await cloudOf.wired(cloud, second.id, container("compute-1"), "compute-1");
+  });
+
+  it("evacuates from a compute that died", async () => {
+    const [first] = servers;
+    assert.ok(first);
+    await docker("kill", container("compute-3"));
+    const [service] = await novaServices(cloud, { host: "compute-3", binary: "nova-compute" });
+    assert.ok(service);
+    await cloud.put("compute", `/os-services/${service.id}`, { forced_down: true });
+    await cloudOf.act(cloud, first.id, { evacuate: { host: "compute-2" } });
+    await cloudOf.settled(cloud, first.id, "ACTIVE", "compute-2");
+    await cloudOf.wired(cloud, first.id, container("compute-2"), "compute-2");
+    await cloud.put("compute", `/os-services/${service.id}`, { forced_down: false });
+    // The dead compute is a stopped container: the next up starts it again.
+    await stack.up();
+    expectKnown(await known(), ["compute-0", "compute-1", "compute-2", "compute-3"]);
+  });
+
+  it("refuses to remove a compute that has servers, before anything stops", async () => {
+    const before = await containers(STACK, "simulated-compute");
+    await stack.configure({ computes: 1 });
+    const { exitCode, all } = await stack.tryPulumi(
+      "up",
+      "--yes",
+      "--skip-preview",
+      "--stack",
+      STACK,
+    );
+    assert.notEqual(exitCode, 0);
+    assert.match(all, /compute-1 has 1 server \(second\)/);
+    assert.match(all, /compute-2 has 1 server \(first\)/);
+    assert.match(all, /Nothing was stopped/);
+    assert.deepEqual(await containers(STACK, "simulated-compute"), before);
+    const services = await novaServices(cloud, { binary: "nova-compute" });
+    assert.deepEqual(
+      new Set(services.map(({ status, state }) => `${status} ${state}`)),
+      new Set(["enabled up"]),
+    );
+  });
+
+  it("leaves nothing of removed computes behind", async () => {
+    await cloudOf.remove(
+      cloud,
+      servers.map(({ id }) => id),
+    );
+    await stack.up();
+    assert.deepEqual(
+      [...(await containers(STACK, "simulated-compute")).keys()],
+      [container("compute-0")],
+    );
+    expectKnown(await known(), ["compute-0"]);
+    await stack.expectNoChanges();
+  });
+
+  it("takes a removed index back, and evacuates its servers when told to", async () => {
+    await stack.configure({ computes: 2, scaleDown: "evacuate" });
+    await stack.up();
+    const moved = await cloudOf.boot(cloud, "moved", "compute-1");
+    await stack.configure({ computes: 1 });
+    await stack.up();
+    await cloudOf.settled(cloud, moved.id, "ACTIVE", "compute-0");
+    await cloudOf.wired(cloud, moved.id, container("compute-0"), "compute-0");
+    expectKnown(await known(), ["compute-0"]);
+  });
+
+  it("listens on loopback only and shows no secret in its containers", async () => {
+    const published = await docker(
+      "ps",
+      "--filter",
+      `label=overcloud.stack=${STACK}`,
+      "--format",
+      "{{.Ports}}",
+    );
+    const addresses = [...published.matchAll(/([\d.:[\]]+):\d+->/g)].map(([, address]) => address);
+    assert.deepEqual(new Set(addresses), new Set(["127.0.0.1"]));
+    const { adminPassword } = await credentials();
+    const all = [...(await containers(STACK, "control-plane")).keys(), container("compute-0")];
+    const inspected = await docker("inspect", ...all);
+    assert.ok(!inspected.includes(adminPassword));
+    const state = await stack.pulumi("stack", "export", "--stack", STACK);
+    assert.ok(!state.includes(adminPassword));
+  });
+
+  it("destroys everything", async () => {
+    const { cloudsYaml } = await stack.outputs();
+    await stack.destroy();
+    assert.deepEqual(await leftovers(STACK), {
+      containers: [],
+      networks: [],
+      volumes: [],
+      images: [],
+    });
+    assert.ok(!existsSync(cloudsYaml));
+  });
+});
+
+async function credentials(): Promise<{ adminPassword: string }> {
+  const { openrc } = await stack.outputs();
+  const adminPassword = /OS_PASSWORD='([^']+)'/.exec(readFileSync(openrc, "utf8"))?.[1] ?? "";
+  assert.ok(adminPassword.length >= 32);
+  return { adminPassword };
+}

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import type { OpenStackClient } from "../../components/openstack/client.ts";
+import { docker } from "../../tools/scratch-stack.ts";
+
+const named = z.object({ id: z.string(), name: z.string() });
+
+const serverSchema = z.object({
+  server: z.object({
+    id: z.string(),
+    name: z.string(),
+    status: z.string(),
+    "OS-EXT-SRV-ATTR:host": z.string().nullable(),
+    "OS-EXT-STS:task_state": z.string().nullable(),
+    fault: z.object({ message: z.string() }).optional(),
+  }),
+});
+export type ServerState = z.output<typeof serverSchema>["server"];
+
+const portsSchema = z.object({
+  ports: z.array(
+    z.object({
+      id: z.string(),
+      status: z.string(),
+      "binding:host_id": z.string(),
+      "binding:vif_type": z.string(),
+      fixed_ips: z.array(z.object({ ip_address: z.string() })),
+    }),
+  ),
+});
+export type Port = z.output<typeof portsSchema>["ports"][number];
+
+/** Polls until `done`; the error says what was seen last. */
+export async function eventually<T>(
+  what: string,
+  seconds: number,
+  look: () => Promise<T>,
+  done: (seen: T) => boolean,
+): Promise<T> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const seen = await look();
+    if (done(seen)) return seen;
+    if (Date.now() > end) {
+      throw new Error(`${what}: not within ${seconds} s; last seen ${JSON.stringify(seen)}`);
+    }
+    await sleep(500);
+  }
+}
+
+export async function server(cloud: OpenStackClient, id: string): Promise<ServerState> {
+  return (await cloud.get("compute", `/servers/${id}`, serverSchema)).server;
+}
+
+/** Creates a server from the stack's first objects, on a given host if one is named, and waits until it is ACTIVE. */
+export async function boot(
+  cloud: OpenStackClient,
+  name: string,
+  host?: string,
+): Promise<ServerState> {
+  const first = async (path: string, key: string, service: "compute" | "image" | "network") => {
+    const answer = await cloud.get(service, path, z.record(z.string(), z.unknown()));
+    return z.array(named).parse(answer[key])[0]?.id;
+  };
+  const { server: created } = z.object({ server: z.object({ id: z.string() }) }).parse(
+    await cloud.post("compute", "/servers", {
+      server: {
+        name,
+        flavorRef: await first("/flavors", "flavors", "compute"),
+        imageRef: await first("/v2/images?name=simulated", "images", "image"),
+        networks: [{ uuid: await first("/v2.0/networks?name=private", "networks", "network") }],
+        ...(host !== undefined && { host }),
+      },
+    }),
+  );
+  return settled(cloud, created.id, "ACTIVE");
+}
+
+/** Waits until a server has the status and nothing under way; fails at once when it is in ERROR instead. */
+export function settled(
+  cloud: OpenStackClient,
+  id: string,
+  status: string,
+  host?: string,
+): Promise<ServerState> {
+  return eventually(
+    `server ${id} ${status}${host === undefined ? "" : ` on ${host}`}`,
+    180,
+    async () => {
+      const seen = await server(cloud, id);
+      assert.ok(seen.status !== "ERROR" || status === "ERROR", seen.fault?.message ?? "ERROR");
+      return seen;
+    },
+    (seen) =>
+      seen.status === status &&
+      seen["OS-EXT-STS:task_state"] === null &&
+      (host === undefined || seen["OS-EXT-SRV-ATTR:host"] === host),
+  );
+}
+
+export async function act(cloud: OpenStackClient, id: string, action: object): Promise<void> {
+  await cloud.post("compute", `/servers/${id}/action`, action);
+}
+
+export async function remove(cloud: OpenStackClient, ids: string[]): Promise<void> {
+  for (const id of ids) await cloud.delete("compute", `/servers/${id}`);
+  await eventually(
+    "servers deleted",
+    120,
+    async () => {
+      const query = "/servers?all_tenants=1";
+      const schema = z.object({ servers: z.array(z.object({ id: z.string() })) });
+      return (await cloud.get("compute", query, schema)).servers.filter((s) => ids.includes(s.id));
+    },
+    (left) => left.length === 0,
+  );
+}
+
+/** The one port of a server. */
+export async function portOf(cloud: OpenStackClient, serverId: string): Promise<Port> {
+  const { ports } = await cloud.get("network", `/v2.0/ports?device_id=${serverId}`, portsSchema);
+  assert.equal(ports.length, 1, "a server of the tests has one port");
+  return ports[0] as Port;
+}
+
+/** Waits until the server's port is bound on the host, ACTIVE for neutron and plugged into that compute's switch. */
+export async function wired(
+  cloud: OpenStackClient,
+  serverId: string,
+  container: string,
+  host: string,
+): Promise<Port> {
+  const port = await eventually(
+    `port of ${serverId} wired on ${host}`,
+    60,
+    () => portOf(cloud, serverId),
+    (seen) => seen.status === "ACTIVE" && seen["binding:host_id"] === host,
+  );
+  assert.equal(port["binding:vif_type"], "ovs");
+  await eventually(
+    `interface of ${serverId} in the switch of ${host}`,
+    60,
+    () => interfaceOf(container, port.id),
+    (name) => name !== "",
+  );
+  return port;
+}
+
+/** Name of the interface that a port is plugged into in a compute's switch; empty if there is none. */
+export async function interfaceOf(container: string, portId: string): Promise<string> {
+  return docker(
+    "exec",
+    container,
+    ...["ovs-vsctl", "--bare", "--columns=name", "find", "Interface"],
+    `external_ids:iface-id=${portId}`,
+  );
+}
+
+/** Gives an interface the address of its port, as the guest would, so that it can be pinged from there. */
+export async function actAsGuest(container: string, port: Port): Promise<string> {
+  const name = await interfaceOf(container, port.id);
+  const address = port.fixed_ips[0]?.ip_address;
+  await docker("exec", container, "ip", "link", "set", name, "up");
+  await docker("exec", container, "ip", "address", "replace", `${address}/16`, "dev", name);
+  return name;
+}

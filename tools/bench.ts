@@ -1,0 +1,173 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { PROJECT_DIRECTORY } from "../components/step/step.ts";
+import type { Networking } from "../config/schema.ts";
+import { containers, docker, ScratchStack } from "./scratch-stack.ts";
+
+/** What one round measured: seconds, MiB or counts by name. */
+type Round = Record<string, number>;
+
+const STACK = "itest-bench";
+
+/**
+ * Deploys a stack of its own again and again and measures what users wait for and what it costs. Writes a result file
+ * with the machine, the date and the spread; judges nothing.
+ */
+export async function bench(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      rounds: { type: "string", default: "3" },
+      networking: { type: "string", default: "ovn" },
+    },
+  });
+  const networking = values.networking as Networking;
+  const rounds: Round[] = [];
+  for (let round = 1; round <= Number(values.rounds); round += 1) {
+    console.log(`bench: round ${round} of ${values.rounds}, ${networking}`);
+    rounds.push(await measure(networking));
+  }
+  const report = { date: new Date().toISOString(), machine: machine(), networking, rounds };
+  const directory = join(PROJECT_DIRECTORY, "bench");
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, `${report.date.slice(0, 10)}-${networking}.json`);
+  writeFileSync(file, `${JSON.stringify({ ...report, summary: summarise(rounds) }, null, 2)}\n`);
+  console.table(summarise(rounds));
+  console.log(`bench: written to ${file}`);
+  return 0;
+}
+
+async function measure(networking: Networking): Promise<Round> {
+  const stack = new ScratchStack(STACK);
+  const round: Round = {};
+  const timed = async (name: string, work: () => Promise<unknown>) => {
+    const start = performance.now();
+    await work();
+    round[name] = Math.round(performance.now() - start) / 1000;
+    console.log(`bench:   ${name}: ${round[name]} s`);
+  };
+  try {
+    await stack.create({
+      computes: 3,
+      networking,
+      "network.cidr": "10.79.160.0/20",
+      "network.tunnelCidr": "10.79.176.0/20",
+      "network.tenantCidr": "10.103.0.0/16",
+      "ports.keystone": 35000,
+      "ports.placement": 38778,
+      "ports.glance": 39292,
+      "ports.neutron": 39696,
+      "ports.nova": 38774,
+    });
+    const started = performance.now();
+    await timed("up from nothing to 3 computes registered, s", () => stack.up());
+    await timed("first server from the API call to ACTIVE, s", () => bootServer(stack));
+    round["up from nothing to a server ACTIVE, s"] = Math.round(performance.now() - started) / 1000;
+    await timed("openstack server create --wait, s", () => createWithClient(stack));
+    for (let time = 1; time <= 3; time += 1) {
+      await timed(`up without change (${time}), s`, () => stack.up());
+    }
+    await stack.configure({ computes: 8 });
+    await timed("+5 computes registered, s", () => stack.up());
+    round["control plane, MiB PSS"] = await pss("control-plane");
+    round["simulated compute, MiB PSS"] = (await pss("simulated-compute")) / 8;
+    await stack.configure({ computes: 3, scaleDown: "delete" });
+    await timed("-5 computes with nothing left, s", () => stack.up());
+    await timed("destroy, s", () => stack.destroy());
+  } finally {
+    await stack.remove();
+  }
+  return round;
+}
+
+/** Creates a server as the API does it at its fastest, and waits until it is ACTIVE. */
+async function bootServer(stack: ScratchStack): Promise<void> {
+  const cloud = await stack.cloud();
+  const list = z.array(z.object({ id: z.string(), name: z.string() }));
+  const first = async (service: "compute" | "image" | "network", path: string, key: string) =>
+    list.parse((await cloud.get(service, path, z.record(z.string(), z.unknown())))[key])[0]?.id;
+  const { server } = z.object({ server: z.object({ id: z.string() }) }).parse(
+    await cloud.post("compute", "/servers", {
+      server: {
+        name: "bench",
+        flavorRef: await first("compute", "/flavors", "flavors"),
+        imageRef: await first("image", "/v2/images", "images"),
+        networks: [{ uuid: await first("network", "/v2.0/networks", "networks") }],
+      },
+    }),
+  );
+  const status = z.object({ server: z.object({ status: z.string() }) });
+  for (;;) {
+    const seen = (await cloud.get("compute", `/servers/${server.id}`, status)).server.status;
+    if (seen === "ACTIVE") return;
+    if (seen === "ERROR") throw new Error("the server of the benchmark is in ERROR");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+async function createWithClient(stack: ScratchStack): Promise<void> {
+  const { cloudsYaml } = await stack.outputs();
+  execFileSync(
+    "openstack",
+    "server create --flavor tiny --image simulated --network private --wait bench-client".split(
+      " ",
+    ),
+    {
+      env: { ...process.env, OS_CLIENT_CONFIG_FILE: cloudsYaml, OS_CLOUD: STACK },
+      stdio: "ignore",
+      timeout: 180_000,
+    },
+  );
+}
+
+/** Proportional set size of all processes in the stack's containers of a role, in MiB. */
+async function pss(role: string): Promise<number> {
+  let kibibytes = 0;
+  for (const name of (await containers(STACK, role)).keys()) {
+    const pids = (await docker("top", name, "-eo", "pid")).split("\n").slice(1);
+    for (const pid of pids) {
+      kibibytes += pssOf(pid.trim());
+    }
+  }
+  return Math.round(kibibytes / 1024);
+}
+
+function pssOf(pid: string): number {
+  try {
+    return Number(
+      /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0,
+    );
+  } catch {
+    // The process ended between the listing and now.
+    return 0;
+  }
+}
+
+function summarise(rounds: Round[]): Record<string, { min: number; median: number; max: number }> {
+  return Object.fromEntries(
+    Object.keys(rounds[0] ?? {}).map((name) => {
+      const values = rounds.map((round) => round[name] ?? Number.NaN).sort((a, b) => a - b);
+      return [
+        name,
+        {
+          min: values[0] ?? Number.NaN,
+          median: values[Math.floor(values.length / 2)] ?? Number.NaN,
+          max: values.at(-1) ?? Number.NaN,
+        },
+      ];
+    }),
+  );
+}
+
+function machine(): Record<string, string | number> {
+  return {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: cpus().length,
+    memoryMb: Math.round(totalmem() / 2 ** 20),
+    kernel: release(),
+  };
+}

@@ -1,0 +1,165 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { STACK_LABEL } from "../components/names.ts";
+import { OpenStackClient } from "../components/openstack/client.ts";
+import { PROJECT_DIRECTORY } from "../components/step/step.ts";
+
+/** What `pulumi preview --json` says about one resource. */
+export interface PlannedStep {
+  op: string;
+  urn: string;
+}
+
+export interface Outputs {
+  hypervisors: { requested: number; registered: number; names: string[] };
+  endpoints: Record<string, string>;
+  cloudsYaml: string;
+  openrc: string;
+  inventory: string;
+}
+
+/** Minutes that one `pulumi` call may take before the test counts as hung. */
+const CALL_MINUTES = 12;
+
+/**
+ * A stack of the real program in a backend of its own, driven by the real `pulumi`: for tests and benchmarks. With
+ * networks and ports that are none of the default stack's, both can be up side by side.
+ */
+export class ScratchStack {
+  readonly name: string;
+  readonly directory: string;
+  readonly #backend = mkdtempSync(join(tmpdir(), "overcloud-scratch-"));
+  readonly #environment: Record<string, string>;
+
+  constructor(name: string, directory: string = PROJECT_DIRECTORY) {
+    this.name = name;
+    this.directory = directory;
+    this.#environment = {
+      PULUMI_BACKEND_URL: `file://${this.#backend}`,
+      PULUMI_CONFIG_PASSPHRASE: "of scratch stacks alone",
+      PULUMI_CONFIG_PASSPHRASE_FILE: "",
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+    };
+  }
+
+  /** Runs `pulumi`. Rejects with everything that it printed when it fails. */
+  async pulumi(...args: string[]): Promise<string> {
+    const result = await this.tryPulumi(...args);
+    if (result.exitCode !== 0) {
+      throw new Error(`pulumi ${args.join(" ")} ended with ${result.exitCode}:\n${result.all}`);
+    }
+    return result.stdout;
+  }
+
+  async tryPulumi(...args: string[]): Promise<{ exitCode: number; stdout: string; all: string }> {
+    const { exitCode, stdout, all } = await execa(
+      "pulumi",
+      [...args, "--non-interactive", "--color", "never"],
+      {
+        cwd: this.directory,
+        env: this.#environment,
+        all: true,
+        reject: false,
+        stdin: "ignore",
+        timeout: CALL_MINUTES * 60_000,
+      },
+    );
+    return { exitCode: exitCode ?? -1, stdout, all };
+  }
+
+  async create(configuration: Record<string, string | number>): Promise<void> {
+    await this.pulumi("stack", "init", this.name);
+    await this.configure(configuration);
+  }
+
+  /** Sets keys; dots in a key lead into an object. */
+  async configure(configuration: Record<string, string | number>): Promise<void> {
+    const pairs = Object.entries(configuration).flatMap(([key, value]) => [
+      "--plaintext",
+      `overcloud:${key}=${value}`,
+    ]);
+    await this.pulumi("config", "set-all", "--path", "--stack", this.name, ...pairs);
+  }
+
+  up(): Promise<string> {
+    return this.pulumi("up", "--yes", "--skip-preview", "--stack", this.name);
+  }
+
+  /** Resources that an `up` would touch. */
+  async changes(): Promise<PlannedStep[]> {
+    const json = await this.pulumi("preview", "--json", "--stack", this.name);
+    const { steps } = JSON.parse(json) as { steps: PlannedStep[] };
+    return steps.filter(({ op }) => !["same", "refresh", "read"].includes(op));
+  }
+
+  /** Fails when an `up` would change anything. */
+  async expectNoChanges(): Promise<void> {
+    await this.pulumi("preview", "--expect-no-changes", "--stack", this.name);
+  }
+
+  async outputs(): Promise<Outputs> {
+    return JSON.parse(
+      await this.pulumi("stack", "output", "--json", "--stack", this.name),
+    ) as Outputs;
+  }
+
+  /** An authenticated client for the stack's cloud. */
+  async cloud(): Promise<OpenStackClient> {
+    const { cloudsYaml } = await this.outputs();
+    return OpenStackClient.connect(
+      { cloudsYaml, cloud: this.name },
+      AbortSignal.timeout(CALL_MINUTES * 60_000),
+    );
+  }
+
+  destroy(): Promise<string> {
+    return this.pulumi("destroy", "--yes", "--skip-preview", "--stack", this.name);
+  }
+
+  /** Removes the stack itself, whatever state it is in. */
+  async remove(): Promise<void> {
+    await this.tryPulumi("destroy", "--yes", "--skip-preview", "--stack", this.name);
+    await this.tryPulumi("stack", "rm", "--yes", "--force", "--stack", this.name);
+    rmSync(join(this.directory, `Pulumi.${this.name}.yaml`), { force: true });
+    rmSync(this.#backend, { recursive: true, force: true });
+  }
+}
+
+export async function docker(...args: string[]): Promise<string> {
+  return (await execa("docker", args, { stdin: "ignore", timeout: 120_000 })).stdout;
+}
+
+/** Everything docker has with a stack's label, by kind. */
+export async function leftovers(stack: string): Promise<Record<string, string[]>> {
+  const filter = ["--filter", `label=${STACK_LABEL}=${stack}`];
+  const lines = async (...args: string[]) => (await docker(...args)).split("\n").filter(Boolean);
+  return {
+    containers: await lines("ps", "--all", ...filter, "--format", "{{.Names}}"),
+    networks: await lines("network", "ls", ...filter, "--format", "{{.Name}}"),
+    volumes: await lines("volume", "ls", ...filter, "--format", "{{.Name}}"),
+    images: await lines("images", ...filter, "--format", "{{.Repository}}:{{.Tag}}"),
+  };
+}
+
+/** Containers of a stack with a role, by name, with id and state. */
+export async function containers(
+  stack: string,
+  role: string,
+): Promise<Map<string, { id: string; state: string }>> {
+  const output = await docker(
+    "ps",
+    "--all",
+    "--no-trunc",
+    ...["--filter", `label=${STACK_LABEL}=${stack}`, "--filter", `label=overcloud.role=${role}`],
+    ...["--format", "{{.Names}} {{.ID}} {{.State}}"],
+  );
+  return new Map(
+    output
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => line.split(" "))
+      .map(([name = "", id = "", state = ""]) => [name, { id, state }]),
+  );
+}
