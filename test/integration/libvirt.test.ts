@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -39,6 +39,8 @@ describe("libvirt through @pulumi/libvirt", { timeout: 10 * 60_000 }, () => {
   const pool = mkdtempSync(join(tmpdir(), "overcloud-pool-"));
 
   before(async () => {
+    // QEMU runs as a user of its own.
+    chmodSync(pool, 0o755);
     await stack.pulumi("stack", "init", stack.name);
     const set = (key: string, value: string) =>
       stack.pulumi("config", "set", key, value, "--stack", stack.name);
@@ -49,6 +51,8 @@ describe("libvirt through @pulumi/libvirt", { timeout: 10 * 60_000 }, () => {
 
   after(async () => {
     await stack.remove();
+    // A domain that libvirt defined but could not start is in nobody's state.
+    for (const name of (await found()).domains ?? []) await virsh("undefine", name);
     rmSync(pool, { recursive: true, force: true });
   });
 

@@ -27,7 +27,7 @@ describe("bad settings, through pulumi", { timeout: 5 * 60_000 }, () => {
       /overcloud:colour: is not a setting/,
       /overcloud:network\.cidr is "10\.79\.64\.1\/20": must be an IPv4 network/,
       /overcloud:ports\.nova is 99999: must be a whole number from 1 to 65535/,
-      /overcloud:compute\.vcpus is 0\.5: must be a whole number/,
+      /overcloud:compute\.vcpus is "0\.5": must be a whole number/,
     ]) {
       assert.match(all, expected);
     }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { execa } from "execa";
 import type { Context } from "../context.ts";
@@ -132,11 +132,34 @@ function withoutKvm(context: Context, libvirtd: string): string[] {
   mkdirSync(context.paths.run, { recursive: true });
   const empty = path.join(context.paths.run, "no-kvm");
   writeFileSync(empty, "");
+  const settings = path.join(context.paths.run, "qemu.conf");
+  writeFileSync(settings, withoutNamespaces(readIfPossible(qemuSettings)), { mode: 0o600 });
   const script =
-    'mount --bind "$1" /dev/kvm && mount -o remount,bind,ro /dev/kvm && shift && exec "$@"';
+    'mount --bind "$1" /dev/kvm && mount -o remount,bind,ro /dev/kvm && ' +
+    `if [ -e ${qemuSettings} ]; then mount --bind "$2" ${qemuSettings}; fi && shift 2 && exec "$@"`;
   // Slave: what is mounted on the machine later (a disk for a storage pool) shows up in there too.
   const namespace = ["unshare", "--mount", "--propagation", "slave"];
-  return [...namespace, "sh", "-c", script, "sh", empty, libvirtd];
+  return [...namespace, "sh", "-c", script, "sh", empty, settings, libvirtd];
+}
+
+const qemuSettings = "/etc/libvirt/qemu.conf";
+
+/** Empty, which stands for libvirt's defaults, where there is no such file or only root may read it. */
+function readIfPossible(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * libvirt's own settings, but with domains in its own mount namespace: to give each a /dev of its own it would move
+ * every mount below /dev, and fails on the file that hides /dev/kvm.
+ */
+export function withoutNamespaces(settings: string): string {
+  const rest = settings.split("\n").filter((line) => !/^\s*namespaces\s*=/.test(line));
+  return `${rest.join("\n").trimEnd()}\nnamespaces = []\n`;
 }
 
 function daemonLog(context: Context, daemon: string): string {

@@ -1,0 +1,483 @@
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+import * as pulumi from "@pulumi/pulumi";
+import { planComputes } from "../../components/compute/plan.ts";
+import { SimulatedComputes } from "../../components/compute/simulated-computes.ts";
+import { deriveCredentials } from "../../components/credentials/derive.ts";
+import { CredentialSeed } from "../../components/credentials/seed.ts";
+import { OpenStackImage } from "../../components/image/openstack-image.ts";
+import { StandaloneControlPlane } from "../../components/standalone/control-plane.ts";
+import { specificationSchema } from "../../components/step/specification.ts";
+import { isUnknown, record, valueOf, type Registration } from "../support/pulumi.ts";
+import { settingsOf } from "../support/settings.ts";
+
+const CONTAINER = "docker:index/container:Container";
+const VOLUME = "docker:index/volume:Volume";
+const NETWORK = "docker:index/network:Network";
+const COMMAND = "command:local:Command";
+
+const SEED = "0123456789abcdefghijklmnopqrstuvwxyz";
+const credentials = deriveCredentials(SEED);
+const EVERY_SECRET = [
+  SEED,
+  ...Object.values(credentials.passwords),
+  ...Object.values(credentials.fernetKeys),
+  ...Object.values(credentials.credentialKeys),
+];
+
+/** What the providers answer. */
+const outputs = (type: string, name: string): Record<string, unknown> => {
+  if (type !== COMMAND) return {};
+  if (name === "credentials") return { stdout: JSON.stringify(SEED) };
+  if (name === "wait-for-computes") {
+    return { stdout: '{"registered":1,"names":["compute-0"]}' };
+  }
+  return { stdout: "" };
+};
+
+/** A whole stack, put together as index.ts does. */
+async function deploy(raw: Record<string, unknown> = {}, preview = false) {
+  const settings = settingsOf({ names: "lab", computes: 2, ...raw });
+  const { resources, value } = await record(
+    preview,
+    () => {
+      const outputDirectory = "/out/lab";
+      const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
+      const controlPlane = new StandaloneControlPlane("control-plane", {
+        settings,
+        stack: "lab",
+        imageId: "sha256:image",
+        credentials: seed.credentials,
+        outputDirectory,
+      });
+      const computes = new SimulatedComputes(
+        "computes",
+        {
+          settings,
+          stack: "lab",
+          imageId: "sha256:image",
+          networkName: controlPlane.networkName,
+          connection: controlPlane.computeConnection,
+          cloud: controlPlane.cloud,
+          mapHosts: controlPlane.mapHosts,
+          outputDirectory,
+          controlPlane,
+        },
+        { dependsOn: [controlPlane.ready] },
+      );
+      return { seed, controlPlane, computes };
+    },
+    outputs,
+  );
+  const of = (type: string) => resources.filter((each) => each.type === type);
+  const the = (type: string, name: string) =>
+    of(type).find((each) => each.name === name) ?? assert.fail(`no ${type} ${name}`);
+  /** What a resource waits for: what it or a component around it depends on. */
+  const before = (resource: Registration): string[] => {
+    const parent = resources.find(({ urn }) => urn === resource.parent);
+    return [...resource.dependencies, ...(parent ? before(parent) : [])];
+  };
+  return { ...value, settings, resources, of, the, before };
+}
+
+const typesOf = (resources: Registration[]) =>
+  Object.fromEntries(
+    [...Map.groupBy(resources, ({ type }) => type)].map(([type, each]) => [type, each.length]),
+  );
+
+const parentType = ({ parent }: Registration) => parent.split("::").at(-2)?.split("$").at(-1);
+
+const labelsIn = ({ inputs }: Registration) =>
+  Object.fromEntries(
+    (inputs["labels"] as { label: string; value: string }[]).map(({ label, value }) => [
+      label,
+      value,
+    ]),
+  );
+
+const isCompute = ({ name }: Registration) => name.startsWith("compute-");
+
+/** The specifications that a step's command runs. */
+function specificationsOf({ inputs }: Registration) {
+  return (["create", "update", "delete"] as const).flatMap((key) =>
+    inputs[key] === undefined
+      ? []
+      : [{ key, ...specificationSchema.parse(JSON.parse(inputs[key] as string)) }],
+  );
+}
+
+for (const preview of [true, false]) {
+  const mode = preview ? "preview" : "update";
+  for (const networking of ["ovn", "ovs"]) {
+    describe(`a stack with ${networking} in ${mode}`, () => {
+      let stack: Awaited<ReturnType<typeof deploy>>;
+      let resources: Registration[];
+      const of = (type: string) => stack.of(type);
+      const the = (type: string, name: string) => stack.the(type, name);
+      before(async () => {
+        stack = await deploy({ networking }, preview);
+        resources = stack.resources;
+      });
+
+      it("is made of these resources", () => {
+        assert.deepEqual(typesOf(resources), {
+          "overcloud:index:CredentialSeed": 1,
+          "overcloud:index:StandaloneControlPlane": 1,
+          "overcloud:index:SimulatedComputes": 1,
+          "overcloud:index:AccessFiles": 1,
+          "overcloud:index:Step": 5,
+          [COMMAND]: 8,
+          [NETWORK]: 1,
+          [VOLUME]: networking === "ovn" ? 5 : 3,
+          [CONTAINER]: networking === "ovn" ? 15 : 12,
+        });
+        const names = resources.map(({ urn }) => urn);
+        assert.equal(new Set(names).size, names.length);
+      });
+
+      it("reads like a table of contents", () => {
+        const inside = (type: string) =>
+          resources
+            .filter((each) => parentType(each) === `overcloud:index:${type}`)
+            .map(({ name }) => name)
+            .sort();
+        assert.deepEqual(inside("SimulatedComputes"), [
+          "compute-0",
+          "compute-0-registration",
+          "compute-1",
+          "compute-1-registration",
+          "scale-down-guard",
+          "wait-for-computes",
+        ]);
+        assert.deepEqual(inside("AccessFiles"), ["access-files"]);
+        assert.deepEqual(inside("CredentialSeed"), ["credentials"]);
+        assert.deepEqual(inside("Step"), [
+          "access-files",
+          "first-objects",
+          "scale-down-guard",
+          "wait-for-apis",
+          "wait-for-computes",
+        ]);
+        for (const each of [...of(VOLUME), ...of(NETWORK)]) {
+          assert.equal(parentType(each), "overcloud:index:StandaloneControlPlane", each.name);
+        }
+      });
+
+      it("shows no secret to who reads its state or its plan", () => {
+        for (const { readable, name } of resources) {
+          for (const secret of EVERY_SECRET) assert.ok(!readable.includes(secret), name);
+          assert.doesNotMatch(readable, /mysql\+pymysql|rabbit:\/\//, name);
+        }
+      });
+
+      it("uploads files as secrets that root alone can read", () => {
+        for (const each of of(CONTAINER)) {
+          if (isUnknown(each.inputs["uploads"])) {
+            assert.ok(preview, each.name); // Nothing is known of them before the seed is.
+            continue;
+          }
+          assert.ok(each.secrets.includes("uploads"), each.name);
+          for (const upload of each.inputs["uploads"] as Record<string, string>[]) {
+            assert.equal(upload["permissions"], "0600");
+            assert.ok(upload["file"]?.startsWith("/etc/"));
+            assert.notEqual(upload["content"], "");
+          }
+        }
+        const { inputs, secrets } = the(COMMAND, "access-files");
+        assert.ok(preview ? isUnknown(inputs["stdin"]) : secrets.includes("stdin"));
+      });
+
+      it("labels all that docker makes with the stack and what it is", () => {
+        for (const each of [...of(CONTAINER), ...of(VOLUME), ...of(NETWORK)]) {
+          assert.equal(labelsIn(each)["overcloud.stack"], "lab", each.name);
+        }
+        for (const each of of(CONTAINER)) {
+          assert.deepEqual(
+            labelsIn(each),
+            isCompute(each)
+              ? {
+                  "overcloud.stack": "lab",
+                  "overcloud.role": "simulated-compute",
+                  "overcloud.index": each.name.replace("compute-", ""),
+                }
+              : {
+                  "overcloud.stack": "lab",
+                  "overcloud.role": "control-plane",
+                  "overcloud.service": each.name,
+                },
+          );
+        }
+      });
+
+      it("publishes APIs on loopback and nothing else anywhere", () => {
+        const published = of(CONTAINER).flatMap(
+          ({ inputs }) => (inputs["ports"] ?? []) as { ip: string; external: number }[],
+        );
+        assert.deepEqual(
+          published.map(({ external }) => external).sort((a, b) => a - b),
+          [5000, 8774, 8778, 9292, 9696],
+        );
+        for (const { ip } of published) assert.equal(ip, "127.0.0.1");
+        for (const { inputs, name } of of(CONTAINER)) {
+          assert.equal(inputs["publishAllPorts"], undefined, name);
+          assert.equal(inputs["networkMode"], undefined, name);
+        }
+      });
+
+      it("gives containers named capabilities only, and no way to the host", () => {
+        for (const each of of(CONTAINER)) {
+          assert.deepEqual(
+            each.inputs["capabilities"],
+            isCompute(each) ? { adds: ["CAP_NET_ADMIN", "CAP_SYS_NICE"] } : undefined,
+          );
+          assert.deepEqual(
+            (each.inputs["devices"] as { hostPath: string }[] | undefined)?.map((d) => d.hostPath),
+            isCompute(each) ? ["/dev/net/tun"] : undefined,
+          );
+          for (const key of ["privileged", "pidMode", "ipcMode", "mounts", "securityOpts"]) {
+            assert.equal(each.inputs[key], undefined, `${each.name} ${key}`);
+          }
+          const volumes = (each.inputs["volumes"] ?? []) as Record<string, string>[];
+          for (const volume of volumes) assert.equal(volume["hostPath"], undefined);
+        }
+      });
+
+      it("limits what containers may log, and restarts them", () => {
+        for (const { inputs, name } of of(CONTAINER)) {
+          assert.equal(inputs["restart"], "unless-stopped", name);
+          const { "max-size": size, "max-file": files } = inputs["logOpts"] as Record<
+            string,
+            string
+          >;
+          assert.ok(size && files, name);
+          assert.ok((inputs["destroyGraceSeconds"] as number) > 0, name);
+          assert.ok(inputs["mustRun"], name);
+        }
+      });
+
+      it("puts each container at its address and under its name", () => {
+        const { plan } = stack.controlPlane;
+        const planned = [...plan.services, ...planComputes(stack.settings, "lab")];
+        const found = of(CONTAINER).map(({ inputs }) => {
+          const [network] = inputs["networksAdvanced"] as { name: string; ipv4Address: string }[];
+          return [inputs["name"], network?.ipv4Address, network?.name].join(" ");
+        });
+        assert.deepEqual(
+          found.sort(),
+          planned.map(({ containerName, address }) => `${containerName} ${address} lab`).sort(),
+        );
+        const { inputs } = the(NETWORK, "control-plane-network");
+        assert.deepEqual(inputs["ipamConfigs"], [{ subnet: "10.79.0.0/20", gateway: "10.79.0.1" }]);
+      });
+
+      it("waits for the health of what others need, and has them wait", () => {
+        for (const { name, after, gates } of stack.controlPlane.plan.services) {
+          const { inputs, dependencies } = the(CONTAINER, name);
+          assert.equal(inputs["wait"] ?? false, gates, name);
+          for (const other of after) {
+            assert.ok(dependencies.includes(the(CONTAINER, other).urn), `${name} on ${other}`);
+          }
+        }
+      });
+
+      it("makes nothing that needs an API before the APIs answer", () => {
+        const ready = the(COMMAND, "wait-for-apis");
+        const { urn: access } = the(COMMAND, "access-files");
+        for (const each of of(CONTAINER).filter((container) => !isCompute(container))) {
+          assert.ok(stack.before(ready).includes(each.urn), each.name);
+        }
+        assert.ok(stack.before(ready).includes(access));
+        for (const name of ["first-objects", "scale-down-guard", "wait-for-computes"]) {
+          assert.ok(stack.before(the(COMMAND, name)).includes(ready.urn), name);
+        }
+        for (const each of of(CONTAINER).filter(isCompute)) {
+          assert.ok(stack.before(each).includes(ready.urn), each.name);
+        }
+      });
+
+      it("starts a compute after its registration and the guard, and waits for all of them", () => {
+        const guard = the(COMMAND, "scale-down-guard").urn;
+        for (const index of [0, 1]) {
+          const { dependencies } = the(CONTAINER, `compute-${index}`);
+          const registrations = dependencies.filter((urn) => urn.endsWith("-registration"));
+          // Its own alone: the removal of one compute concerns no other.
+          assert.deepEqual(registrations, [the(COMMAND, `compute-${index}-registration`).urn]);
+          assert.ok(dependencies.includes(guard));
+          assert.ok(
+            the(COMMAND, "wait-for-computes").dependencies.includes(
+              the(CONTAINER, `compute-${index}`).urn,
+            ),
+          );
+        }
+      });
+
+      it("takes computes out of the cloud when they go, and not when the cloud goes", () => {
+        const { urn } = the("overcloud:index:StandaloneControlPlane", "control-plane");
+        for (const index of [0, 1]) {
+          const registration = the(COMMAND, `compute-${index}-registration`);
+          assert.equal(registration.deletedWith, urn);
+          const [specification, ...more] = specificationsOf(registration);
+          assert.deepEqual(more, []);
+          assert.equal(specification?.key, "delete");
+          assert.equal(specification.action, "compute/deregister");
+          assert.deepEqual(specification.args, {
+            cloudsYaml: "/out/lab/clouds.yaml",
+            cloud: "lab",
+            host: `compute-${index}`,
+            scaleDown: "refuse",
+          });
+        }
+      });
+
+      it("has steps that the runner takes, with names of their own and no argument from secrets", () => {
+        const names = of(COMMAND).map((each) => {
+          const specifications = specificationsOf(each);
+          assert.ok(specifications.length > 0, each.name);
+          for (const { directory } of specifications) assert.equal(directory, "/out/lab/logs");
+          for (const key of ["create", "delete", "environment"]) {
+            assert.ok(!each.secrets.includes(key), `${each.name} ${key}`);
+          }
+          assert.deepEqual(each.inputs["interpreter"], ["node", "components/step/run.ts"]);
+          assert.equal(each.inputs["addPreviousOutputInEnv"], false);
+          return specifications[0]?.name;
+        });
+        assert.equal(new Set(names).size, of(COMMAND).length);
+      });
+
+      it("keeps the seed out of every log, and generates it once", () => {
+        const { secretOutputs, inputs, ignoreChanges } = the(COMMAND, "credentials");
+        assert.ok(secretOutputs.includes("stdout"));
+        assert.equal(inputs["logging"], "none");
+        assert.ok(ignoreChanges.includes("create"));
+        assert.deepEqual(
+          specificationsOf(the(COMMAND, "credentials")).map(({ key }) => key),
+          ["create"],
+        );
+      });
+
+      it("replaces containers one after the other: names and addresses are fixed", () => {
+        for (const { deleteBeforeReplace, name } of [...of(CONTAINER), ...of(NETWORK)]) {
+          assert.ok(deleteBeforeReplace, name);
+        }
+      });
+    });
+  }
+}
+
+describe("what a component gives to others", () => {
+  it("is secret where it holds passwords", async () => {
+    const { seed, controlPlane } = await deploy();
+    assert.equal(await pulumi.isSecret(seed.credentials), true);
+    assert.equal(await pulumi.isSecret(controlPlane.computeConnection), true);
+    assert.deepEqual(await valueOf(seed.credentials), credentials);
+  });
+
+  it("is unknown in a preview, without failing", async () => {
+    const { seed, computes } = await deploy({}, true);
+    let known = false;
+    for (const output of [seed.credentials, computes.hypervisors] as pulumi.Output<unknown>[]) {
+      output.apply(() => (known = true));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(known, false);
+  });
+
+  it("is what the last step found", async () => {
+    const { computes } = await deploy();
+    assert.deepEqual(await valueOf(computes.hypervisors), { registered: 1, names: ["compute-0"] });
+  });
+});
+
+describe("the number of computes", () => {
+  const computesOf = async (computes: number) => {
+    const { resources, of, the } = await deploy({ computes });
+    const own = resources.filter(isCompute);
+    return { own, the, containers: of(CONTAINER).filter(isCompute).length };
+  };
+
+  for (const count of [0, 1, 5]) {
+    it(`is the number of containers and registrations: ${count}`, async () => {
+      const { own, containers, the } = await computesOf(count);
+      assert.equal(containers, count);
+      assert.equal(own.length, 2 * count);
+      const [guard] = specificationsOf(the(COMMAND, "scale-down-guard"));
+      assert.deepEqual(guard?.args, {
+        cloudsYaml: "/out/lab/clouds.yaml",
+        cloud: "lab",
+        computes: count,
+        scaleDown: "refuse",
+      });
+      const [wait] = specificationsOf(the(COMMAND, "wait-for-computes"));
+      assert.equal(wait?.args["computes"], count);
+    });
+  }
+
+  it("changes nothing about computes that stay, but the guard and the wait run again", async () => {
+    const few = await computesOf(2);
+    const many = await computesOf(4);
+    for (const before of few.own) {
+      const after = many.own.find(({ urn }) => urn === before.urn);
+      assert.deepEqual(after?.inputs, before.inputs, before.name);
+    }
+    for (const step of ["scale-down-guard", "wait-for-computes"]) {
+      const inputs = (from: typeof few) => from.the(COMMAND, step).inputs["create"];
+      assert.notEqual(inputs(few), inputs(many));
+    }
+  });
+});
+
+describe("a compute's container", () => {
+  const container = async (raw: Record<string, unknown>) => {
+    const { the } = await deploy(raw);
+    const { inputs } = the(CONTAINER, "compute-1");
+    const uploads = inputs["uploads"] as { file: string; content: string }[];
+    return { envs: inputs["envs"], files: uploads.map(({ file }) => file), inputs };
+  };
+
+  it("has what OVN needs, and no configuration of an agent that is not there", async () => {
+    const { envs, files, inputs } = await container({ networking: "ovn" });
+    assert.deepEqual(envs, [
+      "OVERCLOUD_COMPUTE_ID=212d6c29-0b2b-59c7-88d3-da07b6dc0275",
+      "OVERCLOUD_NETWORKING=ovn",
+      "OVERCLOUD_TUNNEL_ADDRESS=10.79.16.65/20",
+      "OVERCLOUD_OVN_REMOTE=tcp:10.79.0.21:6642",
+    ]);
+    assert.deepEqual(files, ["/etc/nova/nova.conf.d/50-stack.conf"]);
+    assert.equal(inputs["hostname"], "compute-1");
+  });
+
+  it("has what the Open vSwitch agent needs", async () => {
+    const { envs, files } = await container({ networking: "ovs" });
+    assert.match(String(envs), /OVERCLOUD_NETWORKING=ovs/);
+    assert.doesNotMatch(String(envs), /OVN/);
+    assert.deepEqual(files.sort(), [
+      "/etc/neutron/neutron.conf.d/50-stack.conf",
+      "/etc/nova/nova.conf.d/50-stack.conf",
+    ]);
+  });
+});
+
+describe("the image", () => {
+  const image = async (contentHash: string) => {
+    const { resources } = await record(
+      false,
+      () => new OpenStackImage("image", { names: "lab", stack: "lab", contentHash }),
+    );
+    const found = resources.find(({ type }) => type === "docker:index/remoteImage:RemoteImage");
+    assert.equal(parentType(found!), "overcloud:index:OpenStackImage");
+    return found!.inputs;
+  };
+
+  it("is built again when its content changes, and only then", async () => {
+    const [first, same, other] = [
+      await image("a".repeat(64)),
+      await image("a".repeat(64)),
+      await image("b".repeat(64)),
+    ];
+    assert.deepEqual(same, first);
+    assert.notDeepEqual(other?.["triggers"], first?.["triggers"]);
+    // Two contents have two names: the old one's removal must not take the new one.
+    assert.notEqual(other?.["name"], first?.["name"]);
+    assert.match(String(first?.["name"]), /^lab-openstack:a+$/);
+  });
+});
