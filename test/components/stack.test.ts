@@ -35,8 +35,17 @@ const outputs = (type: string, name: string): Record<string, unknown> => {
   return { stdout: "" };
 };
 
-/** A whole stack, put together as index.ts does. */
-async function deploy(raw: Record<string, unknown> = {}, preview = false) {
+const deployed = new Map<string, ReturnType<typeof build>>();
+
+/** A whole stack, put together as index.ts does; the same one for the same settings. */
+function deploy(raw: Record<string, unknown> = {}, preview = false): ReturnType<typeof build> {
+  const key = JSON.stringify([{ computes: 2, networking: "ovn", ...raw }, preview]);
+  const stack = deployed.get(key) ?? build(raw, preview);
+  deployed.set(key, stack);
+  return stack;
+}
+
+async function build(raw: Record<string, unknown>, preview: boolean) {
   const settings = settingsOf({ names: "lab", computes: 2, ...raw });
   const { resources, value } = await record(
     preview,
