@@ -381,6 +381,25 @@ describe("what a component gives to others", () => {
     assert.deepEqual(await valueOf(seed.credentials), credentials);
   });
 
+  it("is secret even where whoever passed the credentials forgot to say so", async () => {
+    const { resources, value } = await record(
+      false,
+      () =>
+        new StandaloneControlPlane("control-plane", {
+          settings: settingsOf(),
+          stack: "lab",
+          imageId: "sha256:image",
+          credentials: pulumi.output(credentials),
+          outputDirectory: "/out/lab",
+        }),
+      outputs,
+    );
+    for (const { readable, name } of resources) {
+      for (const secret of EVERY_SECRET) assert.ok(!readable.includes(secret), name);
+    }
+    assert.equal(await pulumi.isSecret(value.computeConnection), true);
+  });
+
   it("is unknown in a preview, without failing", async () => {
     const { seed, computes } = await deploy({}, true);
     let known = false;

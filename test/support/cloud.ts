@@ -141,7 +141,8 @@ export async function wired(
   await eventually(
     `interface of ${serverId} in the switch of ${host}`,
     60,
-    () => interfaceOf(container, port.id),
+    // The switch may be on its way up.
+    () => interfaceOf(container, port.id).catch(() => ""),
     (name) => name !== "",
   );
   return port;

@@ -141,7 +141,8 @@ describe("servers on a removed compute", { concurrency: true }, () => {
   it("run elsewhere after the policy evacuate, and hold nothing on the old host", () =>
     withCloud(async (cloud) => {
       cloud.addComputes(3);
-      cloud.delayMs = 400;
+      // A server changes its host after this time, and runs there after twice as long.
+      cloud.delayMs = 700;
       cloud.addServer("a", "compute-2");
       cloud.addServer("b", "compute-2", { status: "SHUTOFF" });
       await perform(guardScaleDown, { ...cloud.cloud, computes: 1, scaleDown: "evacuate" });
