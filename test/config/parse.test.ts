@@ -347,6 +347,12 @@ describe("several problems", () => {
     ]);
   });
 
+  it("never blame the defaults of a block that is no block", async () => {
+    const routes = [{ cidr: "10.79.0.0/24", device: "eth1" }];
+    const error = await refusal({ network: "none", ports: [] }, { routes, portsInUse: [5000] });
+    assert.deepEqual(error.problems.map(({ key }) => key).sort(), ["network", "ports"]);
+  });
+
   it("of the settings are reported even where the machine can't be looked at", async () => {
     const fails = () => Promise.reject(new Error("The docker daemon does not answer"));
     await assert.rejects(

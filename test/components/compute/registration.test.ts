@@ -167,7 +167,7 @@ describe("servers on a removed compute", { concurrency: true }, () => {
       setTimeout(() => {
         server.host = "compute-0";
         server.taskState = "rebuild_block_device_mapping";
-        setTimeout(() => (server.taskState = null), 300);
+        setTimeout(() => (server.taskState = null), 1500);
       }, 300);
       await remove(cloud, "compute-1", "evacuate");
       assert.equal(server.taskState, null);
