@@ -2,11 +2,11 @@ import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../../config/schema.ts";
+import { uploads, type Files } from "../container/uploads.ts";
 import { labelList, labelsOf } from "../names.ts";
 import type { CloudReference } from "../openstack/client.ts";
-import type { ComputeConnection, Files } from "../standalone/configuration.ts";
-import { uploads } from "../standalone/uploads.ts";
 import { Step, stepCommand } from "../step/step.ts";
+import type { ComputeConnection } from "./connection.ts";
 import { planComputes, type ComputePlan } from "./plan.ts";
 import type { ComputesReady } from "./wait.ts";
 

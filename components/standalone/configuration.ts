@@ -1,4 +1,6 @@
 import type { ApiName, Settings } from "../../config/schema.ts";
+import type { ComputeConnection } from "../compute/connection.ts";
+import type { Files } from "../container/uploads.ts";
 import type { Account, Credentials } from "../credentials/derive.ts";
 import { renderIni, type Ini } from "../ini.ts";
 import type { ControlPlanePlan } from "./plan.ts";
@@ -9,17 +11,6 @@ import {
   REGION,
   type ServiceName,
 } from "./services.ts";
-
-/** Files by absolute path in a container. All of them are secret. */
-export type Files = Record<string, string>;
-
-/** What a simulated compute must know of a control plane, whichever kind that is. */
-export interface ComputeConnection {
-  novaConf: string;
-  neutronConf: string;
-  /** tcp:ADDRESS:PORT of OVN's southbound database; absent with the Open vSwitch agent. */
-  ovnRemote?: string;
-}
 
 /**
  * The configuration of a standalone control plane: what the image's own files leave open, which is addresses,

@@ -3,12 +3,13 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../../config/schema.ts";
 import { AccessFiles } from "../access/access-files.ts";
 import type { Credentials } from "../credentials/derive.ts";
+import { uploads } from "../container/uploads.ts";
 import { labelList, labelsOf } from "../names.ts";
 import type { CloudReference } from "../openstack/client.ts";
 import { Step } from "../step/step.ts";
-import { Configuration, type ComputeConnection } from "./configuration.ts";
+import type { ComputeConnection } from "../compute/connection.ts";
+import { Configuration } from "./configuration.ts";
 import { planControlPlane, type ControlPlanePlan, type ServicePlan } from "./plan.ts";
-import { uploads } from "./uploads.ts";
 
 export interface StandaloneControlPlaneArgs {
   settings: Settings;

@@ -1,6 +1,8 @@
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import type { Files } from "./configuration.ts";
+
+/** Files by absolute path in a container. All of them are secret. */
+export type Files = Record<string, string>;
 
 /**
  * Files for a container, as the docker provider takes them: copied in before it starts, readable by root alone.
