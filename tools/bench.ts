@@ -17,7 +17,7 @@ const STACK = "itest-bench";
  * Deploys a stack of its own again and again and measures what users wait for and what it costs. Writes a result file
  * with the machine, the date and the spread; judges nothing.
  */
-export async function bench(argv: readonly string[]): Promise<number> {
+async function bench(argv: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -38,7 +38,6 @@ export async function bench(argv: readonly string[]): Promise<number> {
   writeFileSync(file, `${JSON.stringify({ ...report, summary: summarise(rounds) }, null, 2)}\n`);
   console.table(summarise(rounds));
   console.log(`bench: written to ${file}`);
-  return 0;
 }
 
 async function measure(networking: Networking): Promise<Round> {
@@ -171,3 +170,5 @@ function machine(): Record<string, string | number> {
     kernel: release(),
   };
 }
+
+await bench(process.argv.slice(2));

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { foreground } from "./child.ts";
@@ -46,7 +45,6 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     case "bench": {
       const script = path.join(project.root, "tools", "bench.ts");
-      if (!existsSync(script)) throw new UsageError("there is no tools/bench.ts yet");
       const context = await setUp(project, "up");
       const options = { cwd: project.root, env: context?.childEnv ?? process.env };
       return context ? foreground(process.execPath, [script, ...args], options) : 1;
