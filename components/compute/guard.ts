@@ -30,14 +30,7 @@ export const guardScaleDown: Action<GuardArgs> = async (args, { report, signal }
   await Promise.all(disabledHere.map((service) => disable(client, service)));
   if (args.scaleDown !== "refuse") return { leaving: leaving.map(({ host }) => host) };
 
-  const occupied: string[] = [];
-  for (const { host } of leaving) {
-    const here = await servers(client, host);
-    const moving = await serversInMigration(client, host);
-    const coming = moving.filter((id) => here.every((server) => server.id !== id));
-    if (here.length > 0) occupied.push(describe(host, here));
-    if (coming.length > 0) occupied.push(`${host} has ${coming.length} in migration`);
-  }
+  const occupied = (await Promise.all(leaving.map(({ host }) => occupants(client, host)))).flat();
   if (occupied.length > 0) {
     await Promise.all(disabledHere.map((service) => reinstate(client, service)));
     throw new Error(
@@ -47,6 +40,19 @@ export const guardScaleDown: Action<GuardArgs> = async (args, { report, signal }
   }
   return { leaving: leaving.map(({ host }) => host) };
 };
+
+/** What keeps a compute from leaving, in words; empty if nothing does. */
+async function occupants(client: OpenStackClient, host: string): Promise<string[]> {
+  const [here, moving] = await Promise.all([
+    servers(client, host),
+    serversInMigration(client, host),
+  ]);
+  const coming = moving.filter((id) => here.every((server) => server.id !== id));
+  return [
+    ...(here.length > 0 ? [describe(host, here)] : []),
+    ...(coming.length > 0 ? [`${host} has ${coming.length} in migration`] : []),
+  ];
+}
 
 function describe(host: string, here: Server[]): string {
   const names = here.slice(0, NAMED_SERVERS).map(({ name }) => name);

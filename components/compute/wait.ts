@@ -20,7 +20,7 @@ export interface ComputesReady {
 
 const POLL_MS = 1000;
 
-/** Milliseconds after which a host that the scheduler has not mapped is mapped from here; it looks every 5 s. */
+/** Milliseconds after which a host that the scheduler has not mapped is mapped from here; it looks every 2 s. */
 const MAPPING_PATIENCE_MS = 8000;
 
 /** How many names a message holds before it only counts. */

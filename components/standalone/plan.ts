@@ -93,7 +93,8 @@ export function planControlPlane(settings: Settings): ControlPlanePlan {
 /** Services that others wait for; they are checked often, because a start waits for the next check. */
 const GATES: readonly ServiceName[] = ["mariadb", "rabbitmq", "ovn-nb-db", "ovn-sb-db"];
 
-const DATABASE_ONLY: readonly ServiceName[] = ["keystone", "placement", "glance"];
+/** Services that start without the message bus; nova-api connects when it first sends. */
+const DATABASE_ONLY: readonly ServiceName[] = ["keystone", "placement", "glance", "nova-api"];
 
 function predecessorsOf(name: ServiceName, deployed: readonly ServiceName[]): ServiceName[] {
   const after = (...services: ServiceName[]) => services.filter((s) => deployed.includes(s));
