@@ -1,9 +1,6 @@
 /** Label on everything a stack makes; its value is the stack's name. */
 export const STACK_LABEL = "overcloud.stack";
 
-/** What a container is to the cloud. */
-export type Role = "control-plane" | "simulated-compute";
-
 /** Labels by which `docker ps --filter label=...`, a sweep and the tests find what belongs to a stack. */
 export function labelsOf(
   stack: string,

@@ -67,9 +67,12 @@ async function readRoutes(): Promise<HostFacts["routes"]> {
     reject: false,
   });
   if (!stdout) return [];
-  return (JSON.parse(stdout) as Route[])
-    .filter(({ dst }) => dst !== "default")
-    .map(({ dst, dev }) => ({ cidr: dst.includes("/") ? dst : `${dst}/32`, device: dev ?? "" }));
+  return (
+    (JSON.parse(stdout) as Route[])
+      // A VPN may split the default route in two.
+      .filter(({ dst }) => !["default", "0.0.0.0/1", "128.0.0.0/1"].includes(dst))
+      .map(({ dst, dev }) => ({ cidr: dst.includes("/") ? dst : `${dst}/32`, device: dev ?? "" }))
+  );
 }
 
 function isFree(port: number): Promise<boolean> {

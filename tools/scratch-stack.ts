@@ -70,6 +70,7 @@ export class ScratchStack {
   }
 
   async create(configuration: Record<string, string | number>): Promise<void> {
+    await sweep(this.name);
     await this.pulumi("stack", "init", this.name);
     await this.configure(configuration);
   }
@@ -141,6 +142,17 @@ export async function leftovers(stack: string): Promise<Record<string, string[]>
     volumes: await lines("volume", "ls", ...filter, "--format", "{{.Name}}"),
     images: await lines("images", ...filter, "--format", "{{.Repository}}:{{.Tag}}"),
   };
+}
+
+/** Removes what an interrupted run of the same name left in docker; its state is gone. */
+async function sweep(stack: string): Promise<void> {
+  const left = await leftovers(stack);
+  const remove = async (names: string[] | undefined, ...command: string[]) => {
+    if (names?.length) await docker(...command, ...names);
+  };
+  await remove(left["containers"], "rm", "--force", "--volumes");
+  await remove(left["networks"], "network", "rm");
+  await remove(left["volumes"], "volume", "rm");
 }
 
 /** Containers of a stack with a role, by name, with id and state. */

@@ -1,9 +1,25 @@
+import type { Settings } from "../../config/schema.ts";
 import { novaServices, type NovaService } from "../openstack/compute.ts";
 import type { OpenStackClient } from "../openstack/client.ts";
 import { indexOf } from "./plan.ts";
 
 /** Why a compute's service is disabled while it is on its way out; an operator's own reasons are left alone. */
-export const LEAVING_REASON = "removed from the stack's configuration";
+const LEAVING_REASON = "removed from the stack's configuration, scaleDown ";
+
+/**
+ * The reason holds the policy that the guard ran with: a compute's removal runs from Pulumi's state, which knows only
+ * the policy of the last update.
+ */
+export function leavingReason(policy: Settings["scaleDown"]): string {
+  return `${LEAVING_REASON}${policy}`;
+}
+
+/** The policy a leaving service is removed with; undefined for services that are not leaving. */
+export function policyOf({ disabled_reason }: NovaService): Settings["scaleDown"] | undefined {
+  return (["refuse", "evacuate", "delete"] as const).find(
+    (policy) => disabled_reason === leavingReason(policy),
+  );
+}
 
 /** nova-compute services of simulated computes, by whether the wanted count keeps them. */
 export async function partition(
@@ -21,10 +37,14 @@ export async function partition(
 }
 
 /** Takes the service out of scheduling; nothing new lands on it. */
-export async function disable(client: OpenStackClient, service: NovaService): Promise<void> {
+export async function disable(
+  client: OpenStackClient,
+  service: NovaService,
+  policy: Settings["scaleDown"],
+): Promise<void> {
   await client.put("compute", `/os-services/${service.id}`, {
     status: "disabled",
-    disabled_reason: LEAVING_REASON,
+    disabled_reason: leavingReason(policy),
   });
 }
 

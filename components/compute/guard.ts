@@ -1,8 +1,13 @@
 import type { Settings } from "../../config/schema.ts";
 import { OpenStackClient, type CloudReference } from "../openstack/client.ts";
-import { servers, serversInMigration, type Server } from "../openstack/compute.ts";
+import {
+  servers,
+  serversInMigration,
+  type NovaService,
+  type Server,
+} from "../openstack/compute.ts";
 import type { Action } from "../step/action.ts";
-import { disable, LEAVING_REASON, partition, reinstate } from "./departure.ts";
+import { disable, partition, policyOf, reinstate } from "./departure.ts";
 
 export interface GuardArgs extends CloudReference {
   /** How many computes the stack wants. */
@@ -21,25 +26,54 @@ export const guardScaleDown: Action<GuardArgs> = async (args, { report, signal }
   const client = await OpenStackClient.connect(args, signal);
   const { staying, leaving } = await partition(client, args.computes);
 
-  for (const service of staying.filter((s) => s.disabled_reason === LEAVING_REASON)) {
+  for (const service of staying.filter((each) => policyOf(each) !== undefined)) {
     report(`${service.host} stays after all`);
     await reinstate(client, service);
   }
 
   const disabledHere = leaving.filter(({ status }) => status === "enabled");
-  await Promise.all(disabledHere.map((service) => disable(client, service)));
-  if (args.scaleDown !== "refuse") return { leaving: leaving.map(({ host }) => host) };
-
-  const occupied = (await Promise.all(leaving.map(({ host }) => occupants(client, host)))).flat();
-  if (occupied.length > 0) {
-    await Promise.all(disabledHere.map((service) => reinstate(client, service)));
-    throw new Error(
-      `computes can't be lowered to ${args.computes}: ${occupied.join("; ")}. ` +
-        "Nothing was stopped. Delete or migrate these servers, or set scaleDown to evacuate or delete.",
+  const again = leaving.filter((each) => (policyOf(each) ?? args.scaleDown) !== args.scaleDown);
+  try {
+    await Promise.all(
+      [...disabledHere, ...again].map((service) => disable(client, service, args.scaleDown)),
     );
+    if (args.scaleDown === "refuse") await refuseOccupied(client, leaving, args.computes);
+    if (args.scaleDown === "evacuate") await requireTarget(client, leaving, staying);
+  } catch (error) {
+    // Everything runs still, and shall go on taking servers.
+    await Promise.all(disabledHere.map((service) => reinstate(client, service)));
+    throw error;
   }
   return { leaving: leaving.map(({ host }) => host) };
 };
+
+async function refuseOccupied(
+  client: OpenStackClient,
+  leaving: NovaService[],
+  computes: number,
+): Promise<void> {
+  const occupied = (await Promise.all(leaving.map(({ host }) => occupants(client, host)))).flat();
+  if (occupied.length === 0) return;
+  throw new Error(
+    `computes can't be lowered to ${computes}: ${occupied.join("; ")}. ` +
+      "Nothing was stopped. Delete or migrate these servers, or set scaleDown to evacuate or delete.",
+  );
+}
+
+/** Evacuated servers need a compute that stays. */
+async function requireTarget(
+  client: OpenStackClient,
+  leaving: NovaService[],
+  staying: NovaService[],
+): Promise<void> {
+  if (staying.some(({ status, state }) => status === "enabled" && state === "up")) return;
+  const here = await Promise.all(leaving.map(({ host }) => servers(client, host)));
+  if (here.flat().length === 0) return;
+  throw new Error(
+    `${here.flat().length} servers can't be evacuated: no compute stays that could take them. ` +
+      "Nothing was stopped. Keep at least one compute, or set scaleDown to delete.",
+  );
+}
 
 /** What keeps a compute from leaving, in words; empty if nothing does. */
 async function occupants(client: OpenStackClient, host: string): Promise<string[]> {

@@ -10,11 +10,10 @@ import { novaServices, servers, type Server } from "../openstack/compute.ts";
 import { agents } from "../openstack/network.ts";
 import { removeProvider, resourceProviders } from "../openstack/placement.ts";
 import type { Action, ActionContext } from "../step/action.ts";
-import { LEAVING_REASON } from "./departure.ts";
+import { disable, policyOf } from "./departure.ts";
 
 export interface DeregisterArgs extends CloudReference {
   host: string;
-  scaleDown: Settings["scaleDown"];
 }
 
 /**
@@ -34,12 +33,11 @@ export const deregister: Action<DeregisterArgs> = async (args, context) => {
   }
   for (const service of await novaServices(client, { host: args.host, binary: "nova-compute" })) {
     // nova waits a minute before it believes that a service is down; the container is known to have stopped.
-    await client.put("compute", `/os-services/${service.id}`, {
-      forced_down: true,
-      status: "disabled",
-      disabled_reason: LEAVING_REASON,
-    });
-    await clearServers(client, args, context);
+    await client.put("compute", `/os-services/${service.id}`, { forced_down: true });
+    // Whoever removes the compute past the guard, with --target for instance, gets the careful policy.
+    const policy = policyOf(service) ?? "refuse";
+    await disable(client, service, policy);
+    await clearServers(client, args.host, policy, context);
     await deleteService(client, service.id, context.signal);
   }
   for (const agent of await agents(client, args.host)) {
@@ -53,7 +51,8 @@ export const deregister: Action<DeregisterArgs> = async (args, context) => {
 
 async function clearServers(
   client: OpenStackClient,
-  { host, scaleDown }: DeregisterArgs,
+  host: string,
+  scaleDown: Settings["scaleDown"],
   { report, signal }: ActionContext,
 ): Promise<void> {
   const here = await servers(client, host);

@@ -88,7 +88,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
 
   #registration(
     { host }: ComputePlan,
-    { settings, cloud, controlPlane }: SimulatedComputesArgs,
+    { cloud, controlPlane }: SimulatedComputesArgs,
     directory: string,
   ): command.local.Command {
     return new command.local.Command(
@@ -97,7 +97,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         directory,
         remove: {
           action: "compute/deregister",
-          args: { ...cloud, host, scaleDown: settings.scaleDown },
+          args: { ...cloud, host },
         },
       }),
       { parent: this, deletedWith: controlPlane },

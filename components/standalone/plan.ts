@@ -126,7 +126,7 @@ function healthcheckOf(name: ServiceName): ServicePlan["healthcheck"] {
 }
 
 const http = (port: number, path = "/"): string[] => [
-  ...["curl", "--silent", "--show-error", "--output", "/dev/null", "--max-time", "10"],
+  ...["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "--max-time", "10"],
   `http://127.0.0.1:${port}${path}`,
 ];
 const listens = (port: number): string[] => [

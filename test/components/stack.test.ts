@@ -333,7 +333,6 @@ for (const preview of [true, false]) {
             cloudsYaml: "/out/lab/clouds.yaml",
             cloud: "lab",
             host: `compute-${index}`,
-            scaleDown: "refuse",
           });
         }
       });

@@ -235,10 +235,10 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
   });
 
   it("takes a removed index back, and evacuates its servers when told to", async () => {
-    await stack.configure({ computes: 2, scaleDown: "evacuate" });
+    await stack.configure({ computes: 2 });
     await stack.up();
     const moved = await cloudOf.boot(cloud, "moved", "compute-1");
-    await stack.configure({ computes: 1 });
+    await stack.configure({ computes: 1, scaleDown: "evacuate" });
     await stack.up();
     await cloudOf.settled(cloud, moved.id, "ACTIVE", "compute-0");
     await cloudOf.wired(cloud, moved.id, container("compute-0"), "compute-0");

@@ -97,6 +97,10 @@ export function renderShellEnvironment(environment: ShellEnvironment): string {
     ...folders,
     "export PATH",
     ...variables,
+    // Pulumi would prefer it, even empty, to the file.
+    ...(environment.variables.PULUMI_CONFIG_PASSPHRASE_FILE === undefined
+      ? []
+      : ["unset PULUMI_CONFIG_PASSPHRASE"]),
     "",
   ].join("\n");
 }
@@ -107,8 +111,11 @@ export function childEnvironment(
   env: NodeJS.ProcessEnv,
 ): NodeJS.ProcessEnv {
   const rest = (env.PATH ?? "").split(path.delimiter).filter((f) => !environment.path.includes(f));
+  const { PULUMI_CONFIG_PASSPHRASE, ...others } = env;
+  const ownPassphrase = environment.variables.PULUMI_CONFIG_PASSPHRASE_FILE === undefined;
   return {
-    ...env,
+    ...others,
+    ...(ownPassphrase && { PULUMI_CONFIG_PASSPHRASE }),
     ...environment.variables,
     PATH: [...environment.path, ...rest].join(path.delimiter),
   };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { LEAVING_REASON } from "../../../components/compute/departure.ts";
+import { leavingReason } from "../../../components/compute/departure.ts";
 import { guardScaleDown } from "../../../components/compute/guard.ts";
 import { withCloud, perform, type FakeOpenStack } from "../../support/openstack.ts";
 
@@ -25,7 +25,7 @@ const states = (cloud: FakeOpenStack) =>
   );
 
 const ENABLED = ["enabled", "up", null];
-const LEAVING = ["disabled", "up", LEAVING_REASON];
+const leaving = (policy: Policy) => ["disabled", "up", leavingReason(policy)];
 
 describe("before computes are removed", { concurrency: true }, () => {
   for (const policy of ["refuse", "evacuate", "delete"] as const) {
@@ -38,8 +38,8 @@ describe("before computes are removed", { concurrency: true }, () => {
         assert.deepEqual(states(cloud), {
           "compute-0": ENABLED,
           "compute-1": ENABLED,
-          "compute-2": LEAVING,
-          "compute-3": LEAVING,
+          "compute-2": leaving(policy),
+          "compute-3": leaving(policy),
         });
         assert.equal(cloud.changes().length, 2);
         // Once more, as after an update that failed later on.
@@ -66,7 +66,7 @@ describe("before computes are removed", { concurrency: true }, () => {
       cloud.addServer("real", "overcloud-novacompute-0");
       await guard(cloud, 0);
       assert.deepEqual(states(cloud), {
-        "compute-0": LEAVING,
+        "compute-0": leaving("refuse"),
         "overcloud-novacompute-0": ENABLED,
         "compute-07": ENABLED,
       });
@@ -78,7 +78,15 @@ describe("before computes are removed", { concurrency: true }, () => {
       cloud.addServer("a", "compute-1");
       for (const policy of ["evacuate", "delete"] as const) await guard(cloud, 1, policy);
       assert.equal(cloud.servers.length, 1);
-      assert.deepEqual(states(cloud)["compute-1"], LEAVING);
+      assert.deepEqual(states(cloud)["compute-1"], leaving("delete"));
+    }));
+
+  it("evacuation needs a compute that stays", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      cloud.addServer("a", "compute-1");
+      await assert.rejects(guard(cloud, 0, "evacuate"), /no compute stays/);
+      assert.deepEqual(states(cloud), { "compute-0": ENABLED, "compute-1": ENABLED });
     }));
 });
 
@@ -160,11 +168,14 @@ describe("a compute that stays after all", { concurrency: true }, () => {
       cloud.addCompute("compute-0", { status: "disabled", disabled_reason: "by an operator" });
       cloud.addCompute("compute-1", {
         status: "disabled",
-        disabled_reason: LEAVING_REASON,
+        disabled_reason: leavingReason("refuse"),
         forced_down: true,
         state: "down",
       });
-      cloud.addCompute("compute-2", { status: "disabled", disabled_reason: LEAVING_REASON });
+      cloud.addCompute("compute-2", {
+        status: "disabled",
+        disabled_reason: leavingReason("refuse"),
+      });
       const { reports } = await guard(cloud, 3);
       assert.deepEqual(states(cloud), {
         "compute-0": ["disabled", "up", "by an operator"],

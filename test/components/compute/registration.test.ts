@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { leavingReason } from "../../../components/compute/departure.ts";
 import { guardScaleDown } from "../../../components/compute/guard.ts";
 import { deregister } from "../../../components/compute/registration.ts";
 import { FakeOpenStack, perform, withCloud } from "../../support/openstack.ts";
@@ -12,9 +13,19 @@ const remove = (
   scaleDown: Policy = "refuse",
   signal?: AbortSignal,
 ) =>
-  perform(deregister, { ...cloud.cloud, host, scaleDown }, signal && { signal }).then(
-    ({ result }) => result,
-  );
+  perform(
+    deregister,
+    { ...leaving(cloud, host, scaleDown).cloud, host },
+    signal && { signal },
+  ).then(({ result }) => result);
+
+/** As the guard leaves a compute behind. */
+function leaving(cloud: FakeOpenStack, host: string, policy: Policy): FakeOpenStack {
+  const service = cloud.services.find((each) => each.host === host);
+  if (service)
+    Object.assign(service, { status: "disabled", disabled_reason: leavingReason(policy) });
+  return cloud;
+}
 
 const NOTHING = {
   services: [],

@@ -7,6 +7,7 @@ in the compute_id file as real drivers do.
 
 import time
 
+import eventlet.timeout
 from oslo_concurrency import processutils
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -101,9 +102,16 @@ class SimulatedDriver(fake.FakeDriverWithoutFakeNodes):
         events = []
         if CONF.vif_plugging_timeout:
             events = [("network-vif-plugged", vif["id"]) for vif in vifs if vif.get("active", True) is False]
-        with self.virtapi.wait_for_instance_event(
-                instance, events, deadline=CONF.vif_plugging_timeout, error_callback=self._plugging_failed):
-            self._plug_all(instance, vifs)
+        try:
+            with self.virtapi.wait_for_instance_event(
+                    instance, events, deadline=CONF.vif_plugging_timeout, error_callback=self._plugging_failed):
+                self._plug_all(instance, vifs)
+        except eventlet.timeout.Timeout:
+            # No Exception by class: unanswered, it would leave the server in BUILD for ever.
+            LOG.warning("neutron did not report the ports as wired in time", instance=instance)
+            if CONF.vif_plugging_is_fatal:
+                self.unplug_vifs(instance, vifs)
+                raise exception.VirtualInterfaceCreateException()
         time.sleep(CONF.simulation.boot_delay)
         super().spawn(context, instance, image_meta, injected_files, admin_password, allocations,
                       network_info, block_device_info, power_on, accel_info)
