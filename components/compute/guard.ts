@@ -15,6 +15,9 @@ export interface GuardArgs extends CloudReference {
   scaleDown: Settings["scaleDown"];
 }
 
+/** What a cancelled guard may take to put computes back to work; Pulumi's plugin ends it after 8 s. */
+const UNDO_MS = 6000;
+
 /** How many servers a message names before it only counts. */
 const NAMED_SERVERS = 5;
 
@@ -40,8 +43,11 @@ export const guardScaleDown: Action<GuardArgs> = async (args, { report, signal }
     if (args.scaleDown === "refuse") await refuseOccupied(client, leaving, args.computes);
     if (args.scaleDown === "evacuate") await requireTarget(client, leaving, staying);
   } catch (error) {
-    // Everything runs still, and shall go on taking servers.
-    await Promise.all(disabledHere.map((service) => reinstate(client, service)));
+    // Everything runs still, and shall go on taking servers; also when it was this step that was cancelled.
+    const undoing = signal.aborted
+      ? await OpenStackClient.connect(args, AbortSignal.timeout(UNDO_MS))
+      : client;
+    await Promise.all(disabledHere.map((service) => reinstate(undoing, service)));
     throw error;
   }
   return { leaving: leaving.map(({ host }) => host) };

@@ -17,8 +17,8 @@ import { specificationSchema } from "./specification.ts";
 
 type Parsed = ReturnType<typeof specificationSchema.parse>;
 
-/** Seconds that a program's process group gets between being asked to end and being ended. */
-const GRACE_SECONDS = 10;
+/** Seconds that a program's process group gets between being asked to end and being ended: fewer than Pulumi's plugin gives. */
+const GRACE_SECONDS = 5;
 
 /** How much of a failed program's last words a message quotes. */
 const MESSAGE_CHARACTERS = 1000;
@@ -122,7 +122,8 @@ function runProgram(argv: string[], log: WriteStream, signal: AbortSignal): Prom
       signal.removeEventListener("abort", end);
       // What the program left in its group goes with it.
       killGroup("SIGKILL");
-      if (code === 0) resolve(undefined);
+      // One that ends politely when it is asked to has not done its work either.
+      if (code === 0 && !signal.aborted) resolve(undefined);
       else {
         const last = tail.split("\n").filter(Boolean).slice(-5).join(" | ");
         reject(new Error(`${program} ended with ${code ?? by}: ${last}`));
