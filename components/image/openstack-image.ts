@@ -2,10 +2,8 @@ import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../names.ts";
+import { BASE_IMAGE } from "./base-image.ts";
 import { PROJECT_DIRECTORY } from "../step/step.ts";
-
-/** Tag of the base image that set-up provides, from a registry or from distribution packages. */
-export const BASE_IMAGE = "overcloud-base:trixie";
 
 /** What the image is built from. */
 export const IMAGE_CONTEXT = join(PROJECT_DIRECTORY, "images/openstack");

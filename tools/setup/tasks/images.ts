@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { execa } from "execa";
+import { BASE_IMAGE } from "../../../components/image/base-image.ts";
 import { contentHash } from "../../../components/image/content-hash.ts";
 import { aptInstall } from "../apt.ts";
 import type { Context } from "../context.ts";
@@ -8,8 +9,6 @@ import type { Task } from "../graph.ts";
 import { asRoot, which } from "../host.ts";
 import { buildImage, dockerClient } from "../image-build.ts";
 
-/** What the OpenStack image is built on. */
-export const baseImage = "overcloud-base:trixie";
 /** Keeps the build's layers, so that the program's own build of the same folder takes seconds. */
 export const cacheImage = "overcloud-openstack:cache";
 
@@ -24,11 +23,11 @@ export function baseImageTask(context: Context): Task {
   return {
     name,
     needs: ["docker"],
-    done: async () => ((await imageExists(baseImage)) ? "" : undefined),
+    done: async () => ((await imageExists(BASE_IMAGE)) ? "" : undefined),
     run: async () => {
       const log = context.log(name);
       if (await pull(context, name)) {
-        await log.run("docker", ["tag", published, baseImage]);
+        await log.run("docker", ["tag", published, BASE_IMAGE]);
         return published;
       }
       await makeFromPackages(context, name);
@@ -69,7 +68,7 @@ async function makeFromPackages(context: Context, task: string): Promise<void> {
       timeoutSeconds: 900,
       failure: "The base image could not be made from distribution packages",
     });
-    await log.run("docker", ["import", "--change", 'CMD ["bash"]', tar, baseImage]);
+    await log.run("docker", ["import", "--change", 'CMD ["bash"]', tar, BASE_IMAGE]);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -94,7 +93,7 @@ export function openstackImageTask(context: Context): Task {
       await buildImage(dockerClient(context.env), context.log(name), {
         folder,
         tag: cacheImage,
-        buildArgs: { BASE_IMAGE: baseImage },
+        buildArgs: { BASE_IMAGE },
         labels: { [contentLabel]: await contentHash(folder) },
         failure: "The OpenStack image could not be built",
       });
