@@ -1,28 +1,8 @@
-import ipaddr from "ipaddr.js";
 import { z } from "zod";
+import { choice, cidr, integer } from "./fields.ts";
 
 /** The most computes one stack takes: a Linux bridge has 1024 ports, the control plane and the host need some. */
 export const MAX_COMPUTES = 1000;
-
-const integer = (minimum: number, maximum: number) =>
-  z
-    .number({ error: `must be a whole number from ${minimum} to ${maximum}` })
-    .refine((value) => Number.isInteger(value) && value >= minimum && value <= maximum, {
-      error: `must be a whole number from ${minimum} to ${maximum}`,
-    });
-
-const choice = <const T extends [string, ...string[]]>(...values: T) =>
-  z.enum(values, { error: `must be one of: ${values.join(", ")}` });
-
-const cidr = z
-  .string({ error: "must be an IPv4 network such as 10.79.0.0/20" })
-  .refine(isIPv4Network, { error: "must be an IPv4 network such as 10.79.0.0/20" });
-
-function isIPv4Network(text: string): boolean {
-  if (!ipaddr.IPv4.isValidCIDRFourPartDecimal(text)) return false;
-  const [, prefix] = ipaddr.IPv4.parseCIDR(text);
-  return text === `${ipaddr.IPv4.networkAddressFromCIDR(text).toString()}/${prefix}`;
-}
 
 const port = integer(1, 65535);
 
