@@ -11,4 +11,8 @@ export const actions: Record<string, () => Promise<Action<never>>> = {
   "compute/guard": async () => (await import("../compute/guard.ts")).guardScaleDown,
   "compute/wait": async () => (await import("../compute/wait.ts")).waitForComputes,
   "compute/deregister": async () => (await import("../compute/registration.ts")).deregister,
+  "libvirt/image": async () => (await import("../libvirt/image.ts")).fetchImage,
+  "libvirt/ssh-files": async () => (await import("../libvirt/ssh.ts")).writeSshFiles,
+  "libvirt/remove-ssh-files": async () => (await import("../libvirt/ssh.ts")).removeSshFiles,
+  "libvirt/wait": async () => (await import("../libvirt/ssh.ts")).waitForNode,
 };

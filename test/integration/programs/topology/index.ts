@@ -1,0 +1,30 @@
+import * as pulumi from "@pulumi/pulumi";
+import { CredentialSeed } from "../../../../components/credentials/seed.ts";
+import { domainTypeOf } from "../../../../components/libvirt/domain-type.ts";
+import { planTopology } from "../../../../components/libvirt/plan.ts";
+import { LibvirtTopology } from "../../../../components/libvirt/topology.ts";
+import { PROJECT_DIRECTORY } from "../../../../components/step/step.ts";
+import { checkLibvirt, libvirtSchema } from "../../../../config/libvirt.ts";
+import { formatProblems } from "../../../../config/problems.ts";
+
+const config = new pulumi.Config();
+const names = config.require("names");
+const outputDirectory = config.require("outputDirectory");
+const settings = libvirtSchema.parse(config.requireObject("libvirt"));
+const problems = checkLibvirt(settings, names);
+if (problems.length > 0) throw new pulumi.RunError(formatProblems(problems));
+
+const plan = planTopology(settings, names, pulumi.getStack());
+const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
+
+const topology = new LibvirtTopology("topology", {
+  settings,
+  names,
+  plan,
+  domainType: domainTypeOf(settings, `${PROJECT_DIRECTORY}/.toolchain/host.json`),
+  sshKey: seed.credentials.apply(({ sshKey }) => sshKey),
+  outputDirectory,
+  cacheDirectory: `${PROJECT_DIRECTORY}/.toolchain/images`,
+});
+
+export const sshConfig = topology.ssh.configFile;
