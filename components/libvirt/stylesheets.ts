@@ -20,6 +20,7 @@ ${dhcp.reservations.map(({ mac, name, address }) => `<host mac="${mac}" name="${
 `;
   return stylesheet(
     `<xsl:template match="/network/ip/@address"><xsl:attribute name="address">${hostAddress}</xsl:attribute></xsl:template>
+<xsl:template match="/network/bridge/@stp"><xsl:attribute name="stp">off</xsl:attribute></xsl:template>
 ${range ?? ""}`,
   );
 }

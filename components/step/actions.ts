@@ -15,4 +15,8 @@ export const actions: Record<string, () => Promise<Action<never>>> = {
   "libvirt/ssh-files": async () => (await import("../libvirt/ssh.ts")).writeSshFiles,
   "libvirt/remove-ssh-files": async () => (await import("../libvirt/ssh.ts")).removeSshFiles,
   "libvirt/wait": async () => (await import("../libvirt/ssh.ts")).waitForNode,
+  "bmc/start": async () => (await import("../bmc/actions.ts")).startDaemon,
+  "bmc/stop": async () => (await import("../bmc/actions.ts")).stopDaemon,
+  "bmc/add": async () => (await import("../bmc/actions.ts")).addNode,
+  "bmc/remove": async () => (await import("../bmc/actions.ts")).removeNode,
 };

@@ -14,7 +14,9 @@ const settings = libvirtSchema.parse(config.requireObject("libvirt"));
 const problems = checkLibvirt(settings, names);
 if (problems.length > 0) throw new pulumi.RunError(formatProblems(problems));
 
-const plan = planTopology(settings, names, pulumi.getStack());
+const whole = planTopology(settings, names, pulumi.getStack());
+// A controller differs from a compute in its sizes alone: not worth another emulated machine.
+const plan = { ...whole, nodes: whole.nodes.filter(({ role }) => role !== "controller") };
 const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
 
 const topology = new LibvirtTopology("topology", {
