@@ -1,4 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import { nextGeneration } from "../../../../components/bmc/daemon.ts";
+import { planBmcs } from "../../../../components/bmc/plan.ts";
+import { bmcDirectory, VirtualBmc } from "../../../../components/bmc/virtual-bmc.ts";
 import { CredentialSeed } from "../../../../components/credentials/seed.ts";
 import { domainTypeOf } from "../../../../components/libvirt/domain-type.ts";
 import { planTopology } from "../../../../components/libvirt/plan.ts";
@@ -27,6 +30,16 @@ const topology = new LibvirtTopology("topology", {
   sshKey: seed.credentials.apply(({ sshKey }) => sshKey),
   outputDirectory,
   cacheDirectory: `${PROJECT_DIRECTORY}/.toolchain/images`,
+});
+
+new VirtualBmc("virtual-bmc", {
+  bmcs: planBmcs(plan, config.requireNumber("firstBmcPort")),
+  password: seed.credentials.apply(({ bmcPassword }) => bmcPassword),
+  libvirtUri: settings.uri,
+  outputDirectory,
+  program: `${PROJECT_DIRECTORY}/.toolchain/virtualbmc/bin/vbmcd`,
+  generation: nextGeneration(bmcDirectory(outputDirectory)),
+  domains: new Map([...topology.nodes].map(([node, { domain }]) => [node, domain])),
 });
 
 export const sshConfig = topology.ssh.configFile;
