@@ -5,9 +5,11 @@ import { baseImageTask, openstackImageTask } from "./images.ts";
 import { kvmTask } from "./kvm.ts";
 import { libvirtTask } from "./libvirt.ts";
 import { environmentTask, openstackClientTask, sdkTask } from "./local.ts";
+import { nodeImageTask } from "./node-image.ts";
 import { packagesTask } from "./packages.ts";
 import { pluginTask } from "./plugins.ts";
 import { languageTask, pulumiTask } from "./pulumi.ts";
+import { virtualBmcTask } from "./virtualbmc.ts";
 
 /** What set-up is for. */
 export const purposes = ["up", "test", "lint"] as const;
@@ -28,6 +30,8 @@ export function allTasks(context: Context): Task[] {
     languageTask(context),
     ...Object.keys(context.versions.plugins).map((plugin) => pluginTask(context, plugin)),
     openstackClientTask(context),
+    virtualBmcTask(context),
+    nodeImageTask(context),
   ];
 }
 
@@ -36,5 +40,6 @@ export function tasksFor(purpose: Purpose, tasks: readonly Task[]): string[] {
   const names = tasks.map((task) => task.name);
   // Types of @pulumi/libvirt are all that a lint needs.
   if (purpose === "lint") return names.filter((name) => name === "sdk-libvirt");
-  return names;
+  // Only tests boot it.
+  return purpose === "test" ? names : names.filter((name) => name !== "node-image");
 }
