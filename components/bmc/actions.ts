@@ -46,17 +46,20 @@ export const startDaemon: Action<DaemonArgs> = async (
       env: { PATH: process.env["PATH"], HOME: homedir(), [SETTINGS_VARIABLE]: files.settings },
     });
     closeSync(log);
-    const failed = new Promise<never>((_, reject) => {
-      child.once("error", (error) =>
-        reject(new Error(`${program} can't be started (${error.message}); run \`npm run setup\``)),
-      );
-      child.once("exit", () => reject(new Error(`vbmcd ended at once, see ${files.log}`)));
+    let failure: string | undefined;
+    child.once("error", ({ message }) => {
+      failure = `${program} can't be started (${message}); run \`npm run setup\``;
     });
-    const started = until(START_SECONDS, signal, () => daemonOf(files) !== undefined);
-    if (!(await Promise.race([started, failed]))) {
+    child.once("exit", () => {
+      failure = `vbmcd ended at once, see ${files.log}`;
+    });
+    const started = await until(START_SECONDS, signal, () => {
+      if (failure !== undefined) throw new Error(failure);
+      return daemonOf(files) !== undefined;
+    });
+    if (!started) {
       throw new Error(`vbmcd is not there ${START_SECONDS} s after its start, see ${files.log}`);
     }
-    failed.catch(() => {});
     child.unref();
     report(`vbmcd runs, its log is ${files.log}`);
   }

@@ -14,9 +14,11 @@ export const writeSshFiles: Action<{ directory: string; config: string }> = asyn
   context,
 ) => {
   const { privateKey, publicKey } = keySchema.parse(JSON.parse(await context.readInput()));
+  const key = sshpk.parsePrivateKey(privateKey, "pkcs8");
+  key.comment = "";
   const contents = {
     // OpenSSH reads Ed25519 keys in no other format than its own.
-    id_ed25519: sshpk.parsePrivateKey(privateKey, "pkcs8").toString("ssh-private"),
+    id_ed25519: key.toString("ssh-private"),
     "id_ed25519.pub": `${publicKey}\n`,
     config,
   };

@@ -3,6 +3,7 @@ import { nextGeneration } from "../../../../components/bmc/daemon.ts";
 import { planBmcs } from "../../../../components/bmc/plan.ts";
 import { bmcDirectory, VirtualBmc } from "../../../../components/bmc/virtual-bmc.ts";
 import { CredentialSeed } from "../../../../components/credentials/seed.ts";
+import { firstUsers, nodesInventory } from "../../../../components/libvirt/access.ts";
 import { domainTypeOf } from "../../../../components/libvirt/domain-type.ts";
 import { planTopology } from "../../../../components/libvirt/plan.ts";
 import { LibvirtTopology } from "../../../../components/libvirt/topology.ts";
@@ -42,4 +43,8 @@ new VirtualBmc("virtual-bmc", {
   domains: new Map([...topology.nodes].map(([node, { domain }]) => [node, domain])),
 });
 
+export const inventory = nodesInventory(plan, {
+  users: firstUsers(settings.user),
+  keyFile: topology.ssh.keyFile,
+});
 export const sshConfig = topology.ssh.configFile;
