@@ -15,7 +15,8 @@ export async function libvirtHas(prefix: string): Promise<Record<string, string[
     (await virsh(...args, "--all", "--name"))
       .split("\n")
       .map((name) => name.trim())
-      .filter((name) => name.startsWith(prefix));
+      .filter((name) => name.startsWith(prefix))
+      .sort();
   return {
     domains: await own("list"),
     networks: await own("net-list"),
