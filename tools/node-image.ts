@@ -7,7 +7,7 @@ import type { Paths } from "./setup/paths.ts";
 
 /** A disk image that QEMU boots directly: it has no boot loader. */
 export interface NodeImage {
-  /** qcow2, one ext4 file system; cloud-init makes it as large as the disk that it is on. */
+  /** qcow2, one ext4 file system, which grows to its disk at the first boot. */
   readonly disk: string;
   readonly kernel: string;
   readonly initrd: string;
