@@ -46,14 +46,16 @@ export function daemonOf(files: BmcFiles): number | undefined {
 }
 
 /**
- * A number for the step that starts the daemon: the same as ever while the daemon runs, the next one when it does not.
+ * A number for the step that starts the daemon: the same as ever while the daemon runs, another one when it does not.
  * Pulumi repeats a step when its inputs change and looks at nothing else; so a daemon that ended, with the machine for
  * instance, is an input that changed, and the preview says so.
  */
 export function nextGeneration(directory: string): number {
   const files = bmcFiles(directory);
   const last = Number(read(files.generation).trim());
-  return daemonOf(files) === undefined ? last + 1 : last;
+  if (daemonOf(files) !== undefined) return last;
+  // Where nothing is known of the last one, it is no number that was ever counted up to.
+  return last > 0 ? last + 1 : Math.floor(Date.now() / 1000);
 }
 
 function read(file: string): string {

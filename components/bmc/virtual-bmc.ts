@@ -60,6 +60,8 @@ export class VirtualBmc extends pulumi.ComponentResource {
             timeoutSeconds: 60,
           },
           input: pulumi.secret(args.password),
+          // With a new daemon each BMC is made sure of again.
+          rerunOn: [String(generation)],
         },
         { parent: this, dependsOn: domain ? [daemon, domain] : [daemon], deletedWith: daemon },
       );
