@@ -28,8 +28,8 @@ export interface LibvirtNodeArgs {
   protect: boolean;
   /** ssh configuration by which the node is found. */
   configFile: string;
-  /** Folder of the stack's logs and locks. */
-  directory: string;
+  /** The stack's folder of outputs. */
+  outputDirectory: string;
 }
 
 /** Seconds until a new node takes the stack's key; under emulation on a busy machine its first boot takes minutes. */
@@ -45,6 +45,7 @@ export class LibvirtNode extends pulumi.ComponentResource {
     super("overcloud:index:LibvirtNode", name, {}, options);
     const { node, provider, protect, networks, boot } = args;
     const resource = { parent: this, provider };
+    const logs = `${args.outputDirectory}/logs`;
 
     const disk = new libvirt.Volume(
       `${name}-disk`,
@@ -61,17 +62,26 @@ export class LibvirtNode extends pulumi.ComponentResource {
     const cloudInit = pulumi
       .output(args.publicKey)
       .apply((publicKey) => cloudInitOf(node, { user: args.user, publicKey }));
-    const seed = new libvirt.CloudinitDisk(
+    const file = `${args.outputDirectory}/cloud-init/${node.name}.iso`;
+    const written = new Step(
+      `${name}-cloud-init`,
+      {
+        directory: logs,
+        run: { action: "libvirt/cloud-init", args: { file }, timeoutSeconds: 60 },
+        remove: { action: "libvirt/remove-cloud-init", args: { file }, timeoutSeconds: 60 },
+        input: cloudInit.apply((documents) => JSON.stringify(documents)),
+      },
+      { parent: this },
+    );
+    const seed = new libvirt.Volume(
       `${name}-cloud-init`,
       {
         // The content is in the name: a new one is made beside the old one, which the running domain holds.
         name: pulumi.interpolate`${node.domainName}-${cloudInit.digest}.iso`,
         pool: args.pool,
-        userData: cloudInit.userData,
-        metaData: cloudInit.metaData,
-        networkConfig: cloudInit.networkConfig,
+        source: file,
       },
-      resource,
+      { ...resource, dependsOn: [written] },
     );
 
     this.domain = new libvirt.Domain(
@@ -88,7 +98,8 @@ export class LibvirtNode extends pulumi.ComponentResource {
           cmdlines: kernelArguments(boot.cmdline),
         }),
         disks: [{ volumeId: disk.id }],
-        cloudinit: seed.id,
+        // As the provider's own resource would name it.
+        cloudinit: pulumi.interpolate`${seed.id};${cloudInit.digest}`,
         // In this order: what is installed on nodes knows their first card as the provisioning network's.
         networkInterfaces: [
           { networkId: networks.provisioning.id, mac: node.provisioning.mac, waitForLease: false },
@@ -119,7 +130,7 @@ export class LibvirtNode extends pulumi.ComponentResource {
     this.ready = new Step(
       `wait-for-${name}`,
       {
-        directory: args.directory,
+        directory: logs,
         run: {
           action: "libvirt/wait",
           args: { configFile: args.configFile, node: node.name },

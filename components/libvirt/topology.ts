@@ -107,7 +107,7 @@ export class LibvirtTopology extends pulumi.ComponentResource {
             networks: this.networks,
             protect: settings.protect,
             configFile: this.ssh.configFile,
-            directory: `${outputDirectory}/logs`,
+            outputDirectory,
           },
           { parent: this, dependsOn: [this.ssh] },
         ),

@@ -12,6 +12,10 @@ export const actions: Record<string, () => Promise<Action<never>>> = {
   "compute/wait": async () => (await import("../compute/wait.ts")).waitForComputes,
   "compute/deregister": async () => (await import("../compute/registration.ts")).deregister,
   "libvirt/image": async () => (await import("../libvirt/image.ts")).fetchImage,
+  "libvirt/cloud-init": async () =>
+    (await import("../libvirt/cloud-init-disk.ts")).writeCloudInitDisk,
+  "libvirt/remove-cloud-init": async () =>
+    (await import("../libvirt/cloud-init-disk.ts")).removeCloudInitDisk,
   "libvirt/ssh-files": async () => (await import("../libvirt/ssh.ts")).writeSshFiles,
   "libvirt/remove-ssh-files": async () => (await import("../libvirt/ssh.ts")).removeSshFiles,
   "libvirt/wait": async () => (await import("../libvirt/ssh.ts")).waitForNode,

@@ -14,7 +14,6 @@ import { isUnknown, record, type Registration } from "../../support/pulumi.ts";
 const NETWORK = "libvirt:index/network:Network";
 const POOL = "libvirt:index/pool:Pool";
 const VOLUME = "libvirt:index/volume:Volume";
-const CLOUD_INIT = "libvirt:index/cloudinitDisk:CloudinitDisk";
 const DOMAIN = "libvirt:index/domain:Domain";
 const COMMAND = "command:local:Command";
 
@@ -80,28 +79,30 @@ for (const preview of [true, false]) {
       assert.deepEqual(namesOf(of(POOL)), ["topology-pool"]);
       assert.deepEqual(
         namesOf(of(VOLUME)),
-        [...NODES.map((node) => `${node}-disk`), "topology-base"].sort(),
-      );
-      assert.deepEqual(
-        namesOf(of(CLOUD_INIT)),
-        NODES.map((node) => `${node}-cloud-init`),
+        [
+          ...NODES.flatMap((node) => [`${node}-disk`, `${node}-cloud-init`]),
+          "topology-base",
+        ].sort(),
       );
       assert.deepEqual(namesOf(of(DOMAIN)), NODES);
       assert.deepEqual(namesOf(of("overcloud:index:LibvirtNode")), NODES);
       assert.deepEqual(namesOf(of(COMMAND)), [
         "compute-0-bmc",
+        "compute-0-cloud-init",
         "controller-0-bmc",
+        "controller-0-cloud-init",
         "credentials",
         "ssh-files",
+        "undercloud-0-cloud-init",
         "virtual-bmc-daemon",
         ...NODES.map((node) => `wait-for-${node}`),
       ]);
     });
 
     it("names all that libvirt makes with the stack's prefix", () => {
-      for (const type of [NETWORK, VOLUME, CLOUD_INIT, DOMAIN]) {
+      for (const type of [NETWORK, VOLUME, DOMAIN]) {
         for (const { inputs, name } of of(type)) {
-          if (isUnknown(inputs["name"])) assert.ok(preview && type === CLOUD_INIT, name);
+          if (isUnknown(inputs["name"])) assert.ok(preview && name.endsWith("-cloud-init"), name);
           else assert.match(String(inputs["name"]), /^lab-/);
         }
       }
@@ -264,7 +265,7 @@ describe("settings of a topology", () => {
   it("that change cloud-init's data name another disk", async () => {
     const name = async (user: string) => {
       const { the } = await deploy({ user });
-      return the(CLOUD_INIT, "undercloud-0-cloud-init").inputs["name"];
+      return the(VOLUME, "undercloud-0-cloud-init").inputs["name"];
     };
     assert.equal(await name("centos"), await name("centos"));
     assert.notEqual(await name("centos"), await name("cloud-user"));
