@@ -7,7 +7,12 @@ export interface WorkspaceFiles {
   inventory: string;
   privateKey: string;
   publicKey: string;
+  /** Whose the workspace is: nobody else's is ever touched. */
+  owner: string;
 }
+
+/** File of a workspace that names its owner. */
+export const OWNER = ".overcloud-stack";
 
 /** Name of the inventory of nodes that are provisioned; `hosts` leads to the one that is used. */
 export const PROVISIONED = "hosts-prov";
@@ -33,8 +38,9 @@ export async function withWorkspaceArchive(
     await symlink(PROVISIONED, path.join(content, "hosts"));
     // Infrared's list of links that it made itself: none.
     await writeFile(path.join(content, ".registry"), "");
+    await writeFile(path.join(content, OWNER), files.owner);
     const archive = path.join(work, "workspace.tgz");
-    const names = [PROVISIONED, "hosts", ".registry", "id_rsa", "id_rsa.pub"];
+    const names = [PROVISIONED, "hosts", ".registry", "id_rsa", "id_rsa.pub", OWNER];
     await create({ file: archive, cwd: content, gzip: true, portable: true }, names);
     await use(archive);
   } finally {

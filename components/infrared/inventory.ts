@@ -50,7 +50,7 @@ export function infraredInventory(
   };
   return [
     "localhost ansible_connection=local",
-    ...nodes.map((node) => hostLine(node, access)),
+    ...nodes.map((node) => lineOf(node, access)),
     ...Object.entries(groups).flatMap(([group, members]) => ["", `[${group}]`, ...members]),
     "",
   ].join("\n");
@@ -64,7 +64,7 @@ const SSH_OPTIONS = [
   "UserKnownHostsFile=/dev/null",
 ];
 
-function hostLine({ name, role, external }: InventoryNode, access: InventoryAccess): string {
+function lineOf({ name, role, external }: InventoryNode, access: InventoryAccess): string {
   const user = role === "undercloud" ? access.undercloudUser : access.overcloudUser;
   const python =
     role === "undercloud" ? (access.undercloudPython ?? "/usr/libexec/platform-python") : undefined;
@@ -87,7 +87,17 @@ function quoted(value: string): string {
   return /^[\w./:%@-]+$/.test(value) ? value : `'${value.replaceAll("'", `'"'"'`)}'`;
 }
 
-/** The variables of a host in such an inventory; undefined if it is not there. */
-export function hostIn(inventory: string, name: string): string | undefined {
+/** What an inventory says of a host; undefined if it is not there. */
+export function hostLine(inventory: string, name: string): string | undefined {
   return inventory.split("\n").find((line) => line.startsWith(`${name} `));
+}
+
+/** Hosts that are members of a group by name. */
+export function membersOf(inventory: string, group: string): string[] {
+  const [, section = ""] = inventory.split(`\n[${group}]\n`);
+  return section
+    .split("\n[", 1)[0]!
+    .split("\n")
+    .map((line) => line.split(/\s/)[0] ?? "")
+    .filter((name) => name !== "" && !/^[#;]/.test(name));
 }

@@ -11,4 +11,12 @@ export const actions: Record<string, () => Promise<Action<never>>> = {
   "compute/guard": async () => (await import("../compute/guard.ts")).guardScaleDown,
   "compute/wait": async () => (await import("../compute/wait.ts")).waitForComputes,
   "compute/deregister": async () => (await import("../compute/registration.ts")).deregister,
+  "infrared/install": async () => (await import("../infrared/install.ts")).installInfrared,
+  "infrared/uninstall": async () => (await import("../infrared/install.ts")).uninstallInfrared,
+  "infrared/prepare": async () => (await import("../infrared/prepare.ts")).prepareWorkspace,
+  "infrared/remove": async () => (await import("../infrared/prepare.ts")).removeWorkspace,
+  "infrared/download": async () => (await import("../infrared/download.ts")).downloadImages,
+  "infrared/upload": async () => (await import("../infrared/upload.ts")).uploadImages,
+  "infrared/hook": async () => (await import("../infrared/hook.ts")).runHook,
+  "infrared/deploy": async () => (await import("../infrared/deploy.ts")).deployUndercloud,
 };
