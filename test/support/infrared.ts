@@ -4,34 +4,10 @@ import path from "node:path";
 import { PINS } from "../../components/infrared/install.ts";
 import { infraredSchema, type InfraredSettings } from "../../config/infrared.ts";
 import type { InventoryNode } from "../../components/infrared/inventory.ts";
-import type { UndercloudTarget } from "../../components/infrared/target.ts";
 
 export const infraredSettings = (raw: object = {}): InfraredSettings => infraredSchema.parse(raw);
 
-const NUMBERS = { queens: 13, rocky: 14, stein: 15, train: 16, wallaby: 17 } as const;
-
-export const rdo = (release: UndercloudTarget["release"]): UndercloudTarget => ({
-  distribution: "rdo",
-  release,
-  number: NUMBERS[release],
-});
-
-export const rhel = (version: string): UndercloudTarget => {
-  const number = Number.parseInt(version, 10);
-  const [release = "queens"] = Object.entries(NUMBERS)
-    .filter(([, each]) => each === number)
-    .map(([name]) => name as keyof typeof NUMBERS);
-  return { distribution: "rhel", release, number, version };
-};
-
-/** Everything that can be installed. */
-export const EVERY_TARGET: UndercloudTarget[] = [
-  ...(["queens", "rocky", "stein", "train", "wallaby"] as const).map(rdo),
-  ...["13", "14", "15", "16", "16.1", "16.2", "17", "17.1"].map(rhel),
-];
-
-export const nameOf = ({ distribution, release, version }: UndercloudTarget) =>
-  distribution === "rdo" ? release : `rhel ${version}`;
+export { EVERY_TARGET, nameOf, rdo, rhel } from "../../tools/infrared/targets.ts";
 
 const node = (role: InventoryNode["role"], index: number, address: string): InventoryNode => ({
   name: `${role}-${index}`,
