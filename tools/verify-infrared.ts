@@ -113,12 +113,11 @@ class Verification {
     });
   }
 
-  async prepare(nodes: InventoryNode[], python?: string): Promise<void> {
+  async prepare(nodes: InventoryNode[]): Promise<void> {
     const inventory = infraredInventory(nodes, {
       keyFile: `${WORKSPACE}/id_rsa`,
       undercloudUser: "cloud-user",
       overcloudUser: "root",
-      undercloudPython: python,
     });
     await this.check("its workspace has our inventory and key", () =>
       this.step("setup_infrared_env", "infrared/prepare", {
@@ -195,7 +194,7 @@ class Verification {
     const container = new UndercloudContainer(this.root, `${this.keyFile}.pub`);
     try {
       await this.check("a container is prepared", () => container.start());
-      await this.prepare([container.node()], container.python);
+      await this.prepare([container.node()]);
       const settings = infraredSchema.parse({
         undercloud: {
           selinux: "disabled",
