@@ -9,7 +9,7 @@ import type { UndercloudTarget } from "./target.ts";
 import { undercloudArgv, undercloudVars } from "./undercloud-argv.ts";
 import type { InfraredWorkspace } from "./workspace.ts";
 
-/** Steps that can be left out; the workspace's always are, because leaving one out would remove it. */
+/** Steps that can be left out. The workspace's can't: leaving one of them out would remove what it made. */
 export const UNDERCLOUD_STEPS = [
   "download_images",
   "upload_images",
