@@ -10,6 +10,8 @@ export const containerRelease = "train";
 const IMAGE = "overcloud-verify-infrared:bookworm";
 const NAME = "overcloud-verify-infrared";
 const PACKAGES = [
+  "mount",
+  "hostname",
   "openssh-server",
   "sudo",
   "python3",
