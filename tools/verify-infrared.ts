@@ -16,13 +16,19 @@ import type { Specification } from "../components/step/specification.ts";
 import { PROJECT_DIRECTORY } from "../components/step/step.ts";
 import { infraredSchema } from "../config/infrared.ts";
 import { differences } from "./infrared/compare.ts";
-import { containerRelease, UndercloudContainer } from "./infrared/container.ts";
+import {
+  CONTAINER_TARGETS,
+  UndercloudContainer,
+  type ContainerRelease,
+} from "./infrared/container.ts";
 import { recordPlugin, revisionOf } from "./infrared/record.ts";
 import { EVERY_TARGET, nameOf, rdo } from "./infrared/targets.ts";
 
+const CONTAINER_RELEASES = Object.keys(CONTAINER_TARGETS) as ContainerRelease[];
+
 const usage = `Usage: npm run verify:infrared -- --checkout PATH [--containers] [--keep] [--record]
   --checkout PATH   a git checkout of Infrared; it is copied and stays as it is
-  --containers      installs undercloud ${containerRelease} in a container, too; takes minutes
+  --containers      installs underclouds in a container, too (${CONTAINER_RELEASES.join(", ")}); takes minutes
   --keep            leaves the folder with Infrared's environment, and says where it is
   --record          writes components/infrared/contract from the checkout, and does nothing else`;
 
@@ -190,10 +196,10 @@ class Verification {
     throw new Error(`infrared ${argv.join(" ")} does not say ${String(words)}`);
   }
 
-  async container(): Promise<void> {
-    const container = new UndercloudContainer(this.root, `${this.keyFile}.pub`);
+  async container(release: ContainerRelease): Promise<void> {
+    const container = new UndercloudContainer(release, this.root, `${this.keyFile}.pub`);
     try {
-      await this.check("a container is prepared", () => container.start());
+      await this.check(`${release}: a container is prepared`, () => container.start());
       await this.prepare([container.node()]);
       const settings = infraredSchema.parse({
         undercloud: {
@@ -204,7 +210,8 @@ class Verification {
           skipTags: ["shade", "dstat"],
         },
       });
-      const target = rdo(containerRelease);
+      const { provisioningCidr } = CONTAINER_TARGETS[release];
+      const target = { ...rdo(release), provisioningCidr };
       const varsFile = path.join(this.home, "undercloud-vars.json");
       const inventory = path.join(this.paths.workspaceOf("stack"), "hosts-prov");
       const deploy = () =>
@@ -220,9 +227,9 @@ class Verification {
           },
           JSON.stringify({ userPassword: "not-a-secret" }),
         );
-      await this.check(`undercloud ${containerRelease} is installed (client simulated)`, deploy);
-      await this.check("it looks as it must", () => container.inspect());
-      await this.check("it is installed once more", deploy);
+      await this.check(`${release}: the undercloud is installed (client simulated)`, deploy);
+      await this.check(`${release}: it looks as it must`, () => container.inspect());
+      await this.check(`${release}: it is installed once more`, deploy);
     } finally {
       await container.remove();
     }
@@ -264,7 +271,9 @@ async function main(argv: readonly string[]): Promise<number> {
     await verification.install();
     await verification.prepare(EXAMPLE);
     await verification.commandLines();
-    if (values.containers) await verification.container();
+    for (const release of values.containers ? CONTAINER_RELEASES : []) {
+      await verification.container(release);
+    }
     if (!values.keep && !verification.failed) await verification.remove();
   } finally {
     if (values.keep || verification.failed) console.log(`kept: ${verification.root}`);

@@ -13,9 +13,13 @@ export interface Program {
 /** Seconds that a program's process group gets between being asked to end and being ended: fewer than Pulumi's plugin gives. */
 const GRACE_SECONDS = 5;
 
-/** How much of a failed program's last words a message quotes. */
-const MESSAGE_CHARACTERS = 1000;
+/** How much of a failed program's last words a message quotes, and from how much it is chosen. */
 const MESSAGE_LINES = 5;
+const LINE_CHARACTERS = 300;
+const KEPT_CHARACTERS = 65_536;
+
+/** How ansible says what failed; a summary of all hosts follows. */
+const VERDICT = /^(fatal: |ERROR! )/;
 
 /**
  * Runs a program in a process group of its own, which ends with it: what it left behind, when `signal` is aborted, and
@@ -49,7 +53,7 @@ export function runProgram(
     let tail = "";
     const collect = (chunk: Buffer) => {
       output(chunk);
-      tail = (tail + chunk.toString()).slice(-MESSAGE_CHARACTERS);
+      tail = (tail + chunk.toString()).slice(-KEPT_CHARACTERS);
     };
     child.stdout.on("data", (chunk: Buffer) => {
       if (capture) captured.push(chunk);
@@ -103,12 +107,18 @@ export class ProgramError extends Error {
 }
 
 function lastLines(text: string): string {
-  return text
+  const lines = text
     .split(/[\r\n]+/)
     .map(withoutColours)
-    .filter((line) => line.trim() !== "")
-    .slice(-MESSAGE_LINES)
-    .join(" | ");
+    .filter((line) => line.trim() !== "");
+  const last = lines.slice(-MESSAGE_LINES);
+  const verdict = lines.findLast((line) => VERDICT.test(line));
+  const quoted = verdict === undefined || last.includes(verdict) ? last : [verdict, ...last];
+  return quoted.map(shortened).join(" | ");
+}
+
+function shortened(line: string): string {
+  return line.length > LINE_CHARACTERS ? `${line.slice(0, LINE_CHARACTERS - 3)}...` : line;
 }
 
 function withoutColours(line: string): string {

@@ -1,11 +1,17 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { execa } from "execa";
+import { addressAt } from "../../config/addresses.ts";
 import type { InventoryNode } from "../../components/infrared/inventory.ts";
 import { imageExists } from "../setup/tasks/images.ts";
 
-/** What is installed in the container; its packages are empty, so it says nothing of other releases. */
-export const containerRelease = "train";
+/** What can be installed in a container: the releases that CentOS 8 has, each on a provisioning network of its own. */
+export const CONTAINER_TARGETS = {
+  train: { provisioningCidr: "192.168.24.0/24", upload: "--update-existing" },
+  wallaby: { provisioningCidr: "10.79.97.0/24", upload: "--update-existing --whole-disk" },
+} as const;
+
+export type ContainerRelease = keyof typeof CONTAINER_TARGETS;
 
 const IMAGE = "overcloud-verify-infrared:bookworm";
 const NAME = "overcloud-verify-infrared";
@@ -31,12 +37,14 @@ const PACKAGES = [
 export class UndercloudContainer {
   /** Where Infrared finds images, in there. */
   readonly imagesUrl = "file:///srv/images";
+  readonly #release: ContainerRelease;
   readonly #work: string;
   readonly #publicKey: string;
   #address = "";
 
   /** @param work folder for temporary files */
-  constructor(work: string, publicKey: string) {
+  constructor(release: ContainerRelease, work: string, publicKey: string) {
+    this.#release = release;
     this.#work = work;
     this.#publicKey = publicKey;
   }
@@ -50,7 +58,7 @@ export class UndercloudContainer {
     await docker("cp", path.join(files, "openstack"), `${NAME}:/tmp/openstack`);
     await docker("cp", path.join(files, "prepare"), `${NAME}:/tmp/prepare`);
     await docker("cp", this.#publicKey, `${NAME}:/tmp/key.pub`);
-    await docker("exec", NAME, "/tmp/prepare", containerRelease);
+    await docker("exec", NAME, "/tmp/prepare", this.#release);
     const format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
     this.#address = await docker("inspect", "--format", format, NAME);
     return undefined;
@@ -72,8 +80,11 @@ export class UndercloudContainer {
   async inspect(): Promise<undefined> {
     const read = (file: string) => docker("exec", NAME, "cat", file);
     const configuration = await read("/home/stack/undercloud.conf");
+    const { provisioningCidr, upload } = CONTAINER_TARGETS[this.#release];
+    const address = addressAt(provisioningCidr, 1).replaceAll(".", "\\.");
     for (const line of [
-      /^local_ip = 192\.168\.24\.1\/24$/m,
+      new RegExp(`^local_ip = ${address}/24$`, "m"),
+      new RegExp(`^cidr = ${provisioningCidr.replaceAll(".", "\\.")}$`, "m"),
       /^container_insecure_registries=$/m,
       /^undercloud_ntp_servers=pool\.ntp\.org$/m,
       /^overcloud_domain_name=localdomain$/m,
@@ -92,7 +103,7 @@ export class UndercloudContainer {
     const calls = (await read("/var/log/openstack-calls")).split("\n").map((call) => call.trim());
     const expected = [
       "undercloud install",
-      "overcloud image upload --update-existing",
+      `overcloud image upload ${upload}`,
       "baremetal node list -c UUID -f json",
     ];
     if (calls.join() !== expected.join()) {

@@ -145,6 +145,14 @@ describe("steps", { concurrency: 8 }, () => {
       assert.match(logOf(directory), /line 1\n[^]*step probe failed: /);
     });
 
+    it("that fails after ansible's verdict quotes that, too", async () => {
+      const directory = folder();
+      const lines = ["fatal: [a]: old", "fatal: [b]: no space", ...[1, 2, 3, 4, 5, 6].map(String)];
+      const argv = ["sh", "-c", 'printf "%s\\n" "$@"; exit 2', "sh", ...lines];
+      const { stderr } = await runStep({ name: "probe", directory, argv, timeoutSeconds: 20 });
+      assert.match(stderr, /ended with 2: fatal: \[b\]: no space \| 2 \| 3 \| 4 \| 5 \| 6 \(log: /);
+    });
+
     it("that fails after a flood of output keeps its message short", async () => {
       const directory = folder();
       const { status, stderr } = await runStep({
