@@ -14,7 +14,7 @@ export interface InventoryAccess {
   undercloudUser: string;
   /** Who logs in to the others. */
   overcloudUser: string;
-  /** Python on the undercloud. Default: where RHEL and CentOS have one in any case, from 8 on. */
+  /** Python on the undercloud. Default: what ansible finds, which differs between CentOS 7 and 8. */
   undercloudPython?: string | undefined;
 }
 
@@ -66,8 +66,7 @@ const SSH_OPTIONS = [
 
 function lineOf({ name, role, external }: InventoryNode, access: InventoryAccess): string {
   const user = role === "undercloud" ? access.undercloudUser : access.overcloudUser;
-  const python =
-    role === "undercloud" ? (access.undercloudPython ?? "/usr/libexec/platform-python") : undefined;
+  const python = role === "undercloud" ? access.undercloudPython : undefined;
   const variables = {
     ansible_host: external.address,
     ansible_connection: "ssh",

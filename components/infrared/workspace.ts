@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { InfraredSettings } from "../../config/infrared.ts";
 import { Step } from "../step/step.ts";
 import { UNDERCLOUD_USER } from "./deploy.ts";
+import { PINS } from "./install.ts";
 import { infraredInventory, WORKSPACE, type InventoryNode } from "./inventory.ts";
 
 export interface InfraredWorkspaceArgs {
@@ -59,7 +60,8 @@ export class InfraredWorkspace extends pulumi.ComponentResource {
         directory,
         run: {
           action: "infrared/install",
-          args: { home, source, python, pins },
+          // With ours among them, so that new ones are installed.
+          args: { home, source, python, pins: { ...PINS, ...pins } },
           timeoutSeconds: INSTALL_SECONDS,
         },
         remove: { action: "infrared/uninstall", args: { home } },

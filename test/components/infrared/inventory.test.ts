@@ -19,7 +19,7 @@ describe("Infrared's inventory", () => {
     assert.equal(
       infraredInventory(NODES, ACCESS),
       `localhost ansible_connection=local
-${host("undercloud-0", "192.168.22.10", "cloud-user")} ansible_python_interpreter=/usr/libexec/platform-python
+${host("undercloud-0", "192.168.22.10", "cloud-user")}
 ${host("controller-0", "192.168.22.11", "root")}
 ${host("compute-0", "192.168.22.14", "root")}
 ${host("compute-1", "192.168.22.15", "root")}
@@ -58,6 +58,13 @@ compute-1
 controller-0
 `,
     );
+  });
+
+  it("names the undercloud's Python where it is told", () => {
+    const text = infraredInventory(NODES, { ...ACCESS, undercloudPython: "/usr/bin/python3" });
+    const lines = text.split("\n").filter((line) => line.includes("ansible_python_interpreter="));
+    assert.equal(lines.length, 1);
+    assert.match(lines[0] ?? "", /^undercloud-0 .*ansible_python_interpreter=\/usr\/bin\/python3$/);
   });
 
   it("has no line for what is not there", () => {
