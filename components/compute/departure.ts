@@ -1,7 +1,7 @@
 import type { Settings } from "../../config/schema.ts";
 import { novaServices, type NovaService } from "../openstack/compute.ts";
 import type { OpenStackClient } from "../openstack/client.ts";
-import { indexOf } from "./plan.ts";
+import { indexOf } from "./hosts.ts";
 
 /** Why a compute's service is disabled while it is on its way out; an operator's own reasons are left alone. */
 const LEAVING_REASON = "removed from the stack's configuration, scaleDown ";

@@ -5,7 +5,7 @@ import { hypervisors, novaServices } from "../openstack/compute.ts";
 import { agents } from "../openstack/network.ts";
 import { resourceProviders } from "../openstack/placement.ts";
 import type { Action, ActionContext } from "../step/action.ts";
-import { hostOf } from "./plan.ts";
+import { hostOf } from "./hosts.ts";
 
 export interface WaitForComputesArgs extends CloudReference {
   computes: number;
