@@ -34,8 +34,8 @@ export const guardScaleDown: Action<GuardArgs> = async (args, { report, signal }
   await writeFile(args.marker, "", { mode: 0o600 });
 
   for (const service of staying.filter((each) => policyOf(each) !== undefined)) {
-    report(`${service.host} stays after all`);
-    await reinstate(client, service);
+    const back = await reinstate(client, service);
+    report(`${service.host} stays after all${back ? "" : ", once it has started again"}`);
   }
 
   const disabledHere = leaving.filter(({ status }) => status === "enabled");

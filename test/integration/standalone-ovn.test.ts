@@ -238,9 +238,20 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
     await cloudOf.act(cloud, first.id, { evacuate: { host: "compute-2" } });
     await cloudOf.settled(cloud, first.id, "ACTIVE", "compute-2");
     await cloudOf.wired(cloud, first.id, container("compute-2"), "compute-2");
-    await cloud.put("compute", `/os-services/${service.id}`, { forced_down: false });
-    // The dead compute is a stopped container: the next up starts it again.
-    await stack.up();
+    // The dead compute is a stopped container: the next up starts it again, and leaves to the operator what is the operator's.
+    assert.match(await stack.up(), /an operator has forced them down: compute-3/);
+    await cloudOf.eventually(
+      "nova lets compute-3 be forced up",
+      60,
+      async () => {
+        const up = cloud.put("compute", `/os-services/${service.id}`, { forced_down: false });
+        return up.then(
+          () => "",
+          (error: Error) => error.message,
+        );
+      },
+      (refusal) => refusal === "",
+    );
     expectKnown(await known(), ["compute-0", "compute-1", "compute-2", "compute-3"]);
   });
 

@@ -391,6 +391,11 @@ export class FakeOpenStack {
     if (body.disabled_reason !== undefined && body.status !== "disabled") {
       throw problem(400, "Specifying disabled_reason is only valid when status is disabled.");
     }
+    const evacuated = ({ status, source_compute }: (typeof this.migrations)[number]) =>
+      status === "done" && source_compute === service.host;
+    if (body.forced_down === false && this.migrations.some(evacuated)) {
+      throw problem(400, `Unable to force up host ${service.host}`);
+    }
     if (body.status !== undefined) {
       service.status = body.status;
       service.disabled_reason = body.disabled_reason ?? null;
