@@ -1,15 +1,24 @@
 import * as pulumi from "@pulumi/pulumi";
+import { ACCESS_FILES } from "./components/access/access-files.ts";
 import { SimulatedComputes } from "./components/compute/simulated-computes.ts";
 import { CredentialSeed } from "./components/credentials/seed.ts";
 import { contentHash } from "./components/image/content-hash.ts";
 import { IMAGE_CONTEXT, OpenStackImage } from "./components/image/openstack-image.ts";
 import { StandaloneControlPlane } from "./components/standalone/control-plane.ts";
 import { PROJECT_DIRECTORY } from "./components/step/step.ts";
+import { currentEpoch } from "./components/upkeep/epoch.ts";
 import { loadSettings } from "./config/load.ts";
 
-const settings = await loadSettings();
+const { settings, host } = await loadSettings();
 const stack = pulumi.getStack();
 const outputDirectory = `${PROJECT_DIRECTORY}/output/${stack}`;
+const { epoch, reasons } = await currentEpoch({
+  directory: outputDirectory,
+  files: ACCESS_FILES,
+  host,
+  preview: pulumi.runtime.isDryRun(),
+});
+if (reasons.length > 0) await pulumi.log.info(`to be repaired: ${reasons.join("; ")}`);
 
 const image = new OpenStackImage("image", {
   names: settings.names,
@@ -24,6 +33,7 @@ const controlPlane = new StandaloneControlPlane("control-plane", {
   imageId: image.imageId,
   credentials: seed.credentials,
   outputDirectory,
+  epoch,
 });
 
 const computes = new SimulatedComputes(
@@ -37,6 +47,7 @@ const computes = new SimulatedComputes(
     cloud: controlPlane.cloud,
     mapHosts: controlPlane.mapHosts,
     outputDirectory,
+    epoch,
     controlPlane,
   },
   { dependsOn: [controlPlane.ready] },

@@ -1,15 +1,15 @@
+/** Name of one of this project's labels. */
+export const labelOf = (key: string): string => `overcloud.${key}`;
+
 /** Label on everything a stack makes; its value is the stack's name. */
-export const STACK_LABEL = "overcloud.stack";
+export const STACK_LABEL = labelOf("stack");
 
 /** Labels by which `docker ps --filter label=...`, a sweep and the tests find what belongs to a stack. */
 export function labelsOf(
   stack: string,
   extra: Record<string, string> = {},
 ): Record<string, string> {
-  const own = Object.entries(extra).map(([key, value]): [string, string] => [
-    `overcloud.${key}`,
-    value,
-  ]);
+  const own = Object.entries(extra).map(([key, value]): [string, string] => [labelOf(key), value]);
   return { [STACK_LABEL]: stack, ...Object.fromEntries(own) };
 }
 

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { totalmem } from "node:os";
 import { execa, ExecaError } from "execa";
-import { STACK_LABEL } from "../components/names.ts";
+import { labelOf, STACK_LABEL } from "../components/names.ts";
 
 /** What the machine has and uses, as far as settings must agree with it. What the stack itself uses is left out. */
 export interface HostFacts {
@@ -11,27 +11,73 @@ export interface HostFacts {
   routes: { cidr: string; device: string }[];
   /** Those of the asked loopback ports that something else listens on. */
   portsInUse: number[];
+  /** Names of containers and networks that docker has and that are not the stack's. */
+  foreignNames: string[];
+  /** Containers of the stack that exist and do not run, with docker's word for what they are. */
+  stopped: { name: string; state: string }[];
+  /** What the stack's network was made for; undefined while there is none. */
+  living?: LivingCloud | undefined;
 }
+
+/** Settings that a deployed cloud can't change, as labels of its network keep them. */
+export const LIVING_KEYS = ["networking", "cidr", "tenantCidr"] as const;
+export type LivingCloud = { name: string } & Partial<Record<(typeof LIVING_KEYS)[number], string>>;
 
 /**
  * Looks at the machine. Takes well under a second and changes nothing.
  * @throws Error, one sentence, when the docker daemon does not answer.
  */
 export async function readHostFacts(stack: string, ports: readonly number[]): Promise<HostFacts> {
-  const label = `label=${STACK_LABEL}=${stack}`;
-  const [ownPorts, ownNetworks, routes, busy] = await Promise.all([
-    docker("ps", "--filter", label, "--format", "{{.Ports}}"),
-    docker("network", "ls", "--filter", label, "--format", "{{.ID}}"),
+  const [containers, networks, routes, busy] = await Promise.all([
+    rows("ps", ["--all"], [".Names", label("stack"), ".State", ".Ports"]),
+    rows("network", ["ls"], [".Name", label("stack"), ".ID", ...LIVING_KEYS.map(label)]),
     readRoutes(),
     Promise.all(ports.map(async (port) => ((await isFree(port)) ? [] : [port]))),
   ]);
-  const own = new Set([...ownPorts.matchAll(/:(\d+)->/g)].map(([, port]) => Number(port)));
-  const ownBridges = new Set(ownNetworks.split("\n").map((id) => `br-${id.slice(0, 12)}`));
+  const isOwn = ([, owner]: string[]) => owner === stack;
+  const own = containers.filter(isOwn);
+  const [ownNetwork] = networks.filter(isOwn);
+  const ownPorts = own.flatMap(([, , , published = ""]) =>
+    [...published.matchAll(/:(\d+)->/g)].map(([, port]) => Number(port)),
+  );
+  const ownBridges = networks.filter(isOwn).map(([, , id = ""]) => `br-${id.slice(0, 12)}`);
   return {
     memoryMb: Math.floor(totalmem() / 2 ** 20),
-    routes: routes.filter(({ device }) => !ownBridges.has(device)),
-    portsInUse: busy.flat().filter((port) => !own.has(port)),
+    routes: routes.filter(({ device }) => !ownBridges.includes(device)),
+    portsInUse: busy.flat().filter((port) => !ownPorts.includes(port)),
+    foreignNames: [...containers, ...networks]
+      .filter((row) => !isOwn(row))
+      .flatMap(([names = ""]) => names.split(",")),
+    stopped: own
+      .map(([name = "", , state = ""]) => ({ name, state }))
+      .filter(({ state }) => state !== "running"),
+    living: ownNetwork && livingCloud(ownNetwork),
   };
+}
+
+function label(key: string): string {
+  return `.Label "${key === "stack" ? STACK_LABEL : labelOf(key)}"`;
+}
+
+function livingCloud([name = "", , , ...labels]: string[]): LivingCloud {
+  const known = LIVING_KEYS.flatMap((key, position) =>
+    labels[position] ? [[key, labels[position]]] : [],
+  );
+  return { name, ...(Object.fromEntries(known) as object) };
+}
+
+/** What docker lists, one array of the fields for each thing. */
+async function rows(
+  command: string,
+  options: readonly string[],
+  fields: readonly string[],
+): Promise<string[][]> {
+  const format = fields.map((field) => `{{${field}}}`).join("\t");
+  const output = await docker(command, ...options, "--format", format);
+  return output
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => line.split("\t"));
 }
 
 async function docker(...args: string[]): Promise<string> {

@@ -1,14 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import { readHostFacts } from "./host.ts";
+import { readHostFacts, type HostFacts } from "./host.ts";
 import { parseSettings } from "./parse.ts";
-
 import type { Settings } from "./schema.ts";
 
 /**
- * The settings of the stack that Pulumi is working on.
+ * The settings of the stack that Pulumi is working on, and what they were checked against.
  * @throws pulumi.RunError with one line per problem; Pulumi shows it without a stack trace
  */
-export async function loadSettings(): Promise<Settings> {
+export async function loadSettings(): Promise<{ settings: Settings; host: HostFacts }> {
   const stack = pulumi.getStack();
   const raw = readConfig(pulumi.runtime.allConfig(), pulumi.getProject());
   if (raw["names"] === "" || raw["names"] === undefined) raw["names"] = stack;

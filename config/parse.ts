@@ -5,7 +5,7 @@ import { checkHost, checkSettings } from "./rules.ts";
 import { settingsSchema, type Settings } from "./schema.ts";
 
 /**
- * Settings from what the stack's configuration holds. Every problem is found before any is reported: wrong values give
+ * Settings from what the stack's configuration holds, and the machine's facts. Every problem is found before any is reported: wrong values give
  * way to their defaults while rules are checked, and problems that rest on one of those defaults are left out.
  * @param raw the configuration, keys without namespace
  * @param readHost looks at the machine
@@ -14,21 +14,22 @@ import { settingsSchema, type Settings } from "./schema.ts";
 export async function parseSettings(
   raw: Record<string, unknown>,
   readHost: (ports: number[]) => Promise<HostFacts>,
-): Promise<Settings> {
+): Promise<{ settings: Settings; host: HostFacts }> {
   const parsed = settingsSchema.safeParse(raw);
   const settings = deepFreeze(
     parsed.success ? parsed.data : settingsSchema.parse(withoutWrong(raw, parsed.error)),
   );
   const wrong = parsed.success ? [] : problemsOf(parsed.error, raw);
   const problems = [...wrong, ...checkSettings(settings).filter((each) => !rests(each, wrong))];
+  let host: HostFacts | undefined;
   try {
-    const host = await readHost(Object.values(settings.ports));
+    host = await readHost(Object.values(settings.ports));
     problems.push(...checkHost(settings, host).filter((each) => !rests(each, wrong)));
   } catch (error) {
     if (problems.length === 0) throw error;
   }
-  if (problems.length > 0) throw new SettingsError(problems);
-  return settings;
+  if (problems.length > 0 || host === undefined) throw new SettingsError(problems);
+  return { settings, host };
 }
 
 /** Whether the problem is about a key, or something in a block, that is wrong by itself. */

@@ -1,3 +1,5 @@
+import { indexOf } from "../components/compute/hosts.ts";
+import { SERVICES } from "../components/standalone/services.ts";
 import { overlap, usableAddresses } from "./addresses.ts";
 import type { HostFacts } from "./host.ts";
 import type { Problem } from "./problems.ts";
@@ -96,6 +98,7 @@ export function checkHost(settings: Settings, host: HostFacts): Problem[] {
       });
     }
   }
+  problems.push(...checkNames(settings, host), ...checkLiving(settings, host));
   const needed = memoryNeededMb(computes, networking);
   if (needed > host.memoryMb) {
     const most = Math.max(
@@ -110,6 +113,47 @@ export function checkHost(settings: Settings, host: HostFacts): Problem[] {
     });
   }
   return problems;
+}
+
+/** Docker objects of somebody else must not have the names that this stack gives to its own. */
+function checkNames({ names, computes }: Settings, { foreignNames }: HostFacts): Problem[] {
+  const taken = foreignNames.find((name) => {
+    if (name === names) return true;
+    if (!name.startsWith(`${names}-`)) return false;
+    const rest = name.slice(names.length + 1);
+    const index = indexOf(rest);
+    return index === undefined ? (SERVICES as readonly string[]).includes(rest) : index < computes;
+  });
+  if (taken === undefined) return [];
+  return [
+    {
+      key: "names",
+      value: names,
+      message: `leads to the name ${taken}, which docker has already for something that is not this stack's; choose another prefix`,
+    },
+  ];
+}
+
+/** What a deployed cloud keeps in its databases and addresses can't be changed under it. */
+function checkLiving({ names, networking, network }: Settings, { living }: HostFacts): Problem[] {
+  if (living === undefined) return [];
+  const pairs = [
+    ["names", names, living.name],
+    ["networking", networking, living.networking],
+    ["network.cidr", network.cidr, living.cidr],
+    ["network.tenantCidr", network.tenantCidr, living.tenantCidr],
+  ] as const;
+  return pairs.flatMap(([key, value, deployed]) =>
+    deployed === undefined || deployed === value
+      ? []
+      : [
+          {
+            key,
+            value,
+            message: `can't be changed while the stack is deployed with ${deployed}: set it back, or run \`pulumi destroy\` first`,
+          },
+        ],
+  );
 }
 
 /** Memory that a cloud of this size takes, in MiB. */

@@ -14,7 +14,12 @@ export interface AccessFilesArgs {
   directory: string;
   plan: ControlPlanePlan;
   credentials: pulumi.Output<Credentials>;
+  /** Changes when the files have to be written again; see components/upkeep. */
+  epoch: string;
 }
+
+/** What is written, by name in the output folder. */
+export const ACCESS_FILES = ["clouds.yaml", "openrc", "inventory.yml"] as const;
 
 /** clouds.yaml, openrc and the ansible inventory, mode 0600, in the stack's output folder. */
 export class AccessFiles extends pulumi.ComponentResource {
@@ -43,7 +48,7 @@ export class AccessFiles extends pulumi.ComponentResource {
         }),
       });
     });
-    const files = { directory, names: ["clouds.yaml", "openrc", "inventory.yml"] };
+    const files = { directory, names: ACCESS_FILES };
     new Step(
       "access-files",
       {
@@ -51,6 +56,7 @@ export class AccessFiles extends pulumi.ComponentResource {
         run: { action: "access/write", args: files },
         remove: { action: "access/remove", args: files },
         input: pulumi.secret(contents),
+        rerunOn: [args.epoch],
       },
       { parent: this },
     );

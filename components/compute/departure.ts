@@ -1,7 +1,7 @@
 import type { Settings } from "../../config/schema.ts";
 import { novaServices, type NovaService } from "../openstack/compute.ts";
-import type { OpenStackClient } from "../openstack/client.ts";
-import { indexOf } from "./plan.ts";
+import { ApiError, type OpenStackClient } from "../openstack/client.ts";
+import { indexOf } from "./hosts.ts";
 
 /** Why a compute's service is disabled while it is on its way out; an operator's own reasons are left alone. */
 const LEAVING_REASON = "removed from the stack's configuration, scaleDown ";
@@ -48,10 +48,20 @@ export async function disable(
   });
 }
 
-/** Puts a service that was on its way out back to work. */
-export async function reinstate(client: OpenStackClient, service: NovaService): Promise<void> {
+/**
+ * Puts a service that was on its way out back to work.
+ * @returns false where that is not possible yet: nova keeps a service down whose servers were evacuated until it has
+ * started again and cleared what is left of them
+ */
+export async function reinstate(client: OpenStackClient, service: NovaService): Promise<boolean> {
   if (service.forced_down) {
-    await client.put("compute", `/os-services/${service.id}`, { forced_down: false });
+    try {
+      await client.put("compute", `/os-services/${service.id}`, { forced_down: false });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 400) return false;
+      throw error;
+    }
   }
   await client.put("compute", `/os-services/${service.id}`, { status: "enabled" });
+  return true;
 }

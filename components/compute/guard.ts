@@ -1,3 +1,4 @@
+import { rm, writeFile } from "node:fs/promises";
 import type { Settings } from "../../config/schema.ts";
 import { OpenStackClient, type CloudReference } from "../openstack/client.ts";
 import {
@@ -13,6 +14,8 @@ export interface GuardArgs extends CloudReference {
   /** How many computes the stack wants. */
   computes: number;
   scaleDown: Settings["scaleDown"];
+  /** File that exists while this step may have disabled computes that stay after all; see components/upkeep. */
+  marker: string;
 }
 
 /** What a cancelled guard may take to put computes back to work; Pulumi's plugin ends it after 8 s. */
@@ -28,10 +31,11 @@ const NAMED_SERVERS = 5;
 export const guardScaleDown: Action<GuardArgs> = async (args, { report, signal }) => {
   const client = await OpenStackClient.connect(args, signal);
   const { staying, leaving } = await partition(client, args.computes);
+  await writeFile(args.marker, "", { mode: 0o600 });
 
   for (const service of staying.filter((each) => policyOf(each) !== undefined)) {
-    report(`${service.host} stays after all`);
-    await reinstate(client, service);
+    const back = await reinstate(client, service);
+    report(`${service.host} stays after all${back ? "" : ", once it has started again"}`);
   }
 
   const disabledHere = leaving.filter(({ status }) => status === "enabled");
@@ -41,15 +45,17 @@ export const guardScaleDown: Action<GuardArgs> = async (args, { report, signal }
       [...disabledHere, ...again].map((service) => disable(client, service, args.scaleDown)),
     );
     if (args.scaleDown === "refuse") await refuseOccupied(client, leaving, args.computes);
-    if (args.scaleDown === "evacuate") await requireTarget(client, leaving, staying);
+    if (args.scaleDown === "evacuate") await requireEvacuable(client, leaving, staying);
   } catch (error) {
     // Everything runs still, and shall go on taking servers; also when it was this step that was cancelled.
     const undoing = signal.aborted
       ? await OpenStackClient.connect(args, AbortSignal.timeout(UNDO_MS))
       : client;
     await Promise.all(disabledHere.map((service) => reinstate(undoing, service)));
+    await rm(args.marker, { force: true });
     throw error;
   }
+  await rm(args.marker, { force: true });
   return { leaving: leaving.map(({ host }) => host) };
 };
 
@@ -66,18 +72,40 @@ async function refuseOccupied(
   );
 }
 
-/** Evacuated servers need a compute that stays. */
-async function requireTarget(
+/** What nova evacuates; everything else it refuses, when it is too late. */
+const EVACUABLE = ["ACTIVE", "SHUTOFF", "ERROR"];
+
+/** Evacuated servers need a compute that stays, and to be in a state that nova evacuates. */
+async function requireEvacuable(
   client: OpenStackClient,
   leaving: NovaService[],
   staying: NovaService[],
 ): Promise<void> {
-  if (staying.some(({ status, state }) => status === "enabled" && state === "up")) return;
-  const here = await Promise.all(leaving.map(({ host }) => servers(client, host)));
-  if (here.flat().length === 0) return;
+  const found = await Promise.all(
+    leaving.map(async ({ host }) => ({
+      host,
+      here: await servers(client, host),
+      moving: await serversInMigration(client, host),
+    })),
+  );
+  const all = found.flatMap(({ here }) => here);
+  if (all.length === 0 && found.every(({ moving }) => moving.length === 0)) return;
+  if (!staying.some(({ status, state }) => status === "enabled" && state === "up")) {
+    throw new Error(
+      `${all.length} servers can't be evacuated: no compute stays that could take them. ` +
+        "Nothing was stopped. Keep at least one compute, or set scaleDown to delete.",
+    );
+  }
+  const stuck = found.flatMap(({ host, here, moving }) => [
+    ...here
+      .filter(({ id, status }) => !EVACUABLE.includes(status) && !moving.includes(id))
+      .map(({ name, status }) => `${name} on ${host} is ${status}`),
+    ...(moving.length > 0 ? [`${host} has ${moving.length} in migration`] : []),
+  ]);
+  if (stuck.length === 0) return;
   throw new Error(
-    `${here.flat().length} servers can't be evacuated: no compute stays that could take them. ` +
-      "Nothing was stopped. Keep at least one compute, or set scaleDown to delete.",
+    `servers can't be evacuated: ${nameSome(stuck, "; ")}. Nothing was stopped. nova evacuates servers that are ` +
+      `${EVACUABLE.join(", ")}: confirm or finish migrations, resume what is paused or suspended, or set scaleDown to delete.`,
   );
 }
 
@@ -95,7 +123,15 @@ async function occupants(client: OpenStackClient, host: string): Promise<string[
 }
 
 function describe(host: string, here: Server[]): string {
-  const names = here.slice(0, NAMED_SERVERS).map(({ name }) => name);
-  const more = here.length > names.length ? `, and ${here.length - names.length} more` : "";
-  return `${host} has ${here.length} server${here.length === 1 ? "" : "s"} (${names.join(", ")}${more})`;
+  const names = nameSome(
+    here.map(({ name }) => name),
+    ", ",
+  );
+  return `${host} has ${here.length} server${here.length === 1 ? "" : "s"} (${names})`;
+}
+
+function nameSome(all: string[], separator: string): string {
+  const named = all.slice(0, NAMED_SERVERS);
+  const more = all.length > named.length ? [`and ${all.length - named.length} more`] : [];
+  return [...named, ...more].join(separator);
 }

@@ -2,6 +2,7 @@ import { v5 as uuidv5 } from "uuid";
 import { addressAt } from "../../config/addresses.ts";
 import { FIRST_COMPUTE_OFFSET } from "../../config/rules.ts";
 import type { Settings } from "../../config/schema.ts";
+import { hostOf } from "./hosts.ts";
 
 /** One simulated compute: what makes it the same compute again after it was recreated. */
 export interface ComputePlan {
@@ -18,18 +19,6 @@ export interface ComputePlan {
 
 /** Namespace of the identities below: any fixed UUID serves, this one is this project's alone. */
 const IDENTITY_NAMESPACE = "5e4a7a52-6c53-4c0f-8f0c-9d5b2a1c7e10";
-
-const HOST_PREFIX = "compute-";
-
-export function hostOf(index: number): string {
-  return `${HOST_PREFIX}${index}`;
-}
-
-/** The index in a host's name; undefined for hosts that are no simulated computes. */
-export function indexOf(host: string): number | undefined {
-  const digits = /^compute-(0|[1-9]\d*)$/.exec(host)?.[1];
-  return digits === undefined ? undefined : Number(digits);
-}
 
 /**
  * @param stack part of every identity, so that two stacks' computes are never the same

@@ -71,15 +71,10 @@ async function clearServers(
   for (;;) {
     const left = await servers(client, host);
     if (left.length === 0) break;
-    const stuck = left.filter(({ status, taskState }) => status === "ERROR" && taskState === null);
-    if (scaleDown === "evacuate" && stuck.length > 0) {
-      throw new Error(
-        `${host}: evacuation failed for ${stuck.map(({ name }) => name).join(", ")}; see \`openstack server show\` for the reason, then run \`pulumi up\` again`,
-      );
-    }
+    if (scaleDown === "evacuate") refuseFailed(host, left);
     await sleep(1000, undefined, { signal });
   }
-  if (scaleDown === "evacuate") await waitForRebuild(client, here, signal);
+  if (scaleDown === "evacuate") await waitForRebuild(client, host, here, signal);
 }
 
 async function evacuate(client: OpenStackClient, server: Server): Promise<void> {
@@ -91,13 +86,24 @@ async function evacuate(client: OpenStackClient, server: Server): Promise<void> 
 /** An evacuated server changes its host before it is built there; only then is the old host's record dispensable. */
 async function waitForRebuild(
   client: OpenStackClient,
+  host: string,
   moved: Server[],
   signal: AbortSignal,
 ): Promise<void> {
   const ids = new Set(moved.map(({ id }) => id));
-  while ((await servers(client)).some(({ id, taskState }) => ids.has(id) && taskState !== null)) {
+  for (;;) {
+    const now = (await servers(client)).filter(({ id }) => ids.has(id));
+    if (now.every(({ taskState }) => taskState === null)) return refuseFailed(host, now);
     await sleep(1000, undefined, { signal });
   }
+}
+
+function refuseFailed(host: string, moved: Server[]): void {
+  const failed = moved.filter(({ status, taskState }) => status === "ERROR" && taskState === null);
+  if (failed.length === 0) return;
+  throw new Error(
+    `${host}: evacuation failed for ${failed.map(({ name }) => name).join(", ")}; see \`openstack server show\` for the reason, then run \`pulumi up\` again`,
+  );
 }
 
 /** nova refuses while it still counts a server or a migration on the host, which can be a moment after the last one went. */

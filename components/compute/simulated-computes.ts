@@ -7,6 +7,7 @@ import { labelList, labelsOf } from "../names.ts";
 import type { CloudReference } from "../openstack/client.ts";
 import { Step, stepCommand } from "../step/step.ts";
 import type { ComputeConnection } from "./connection.ts";
+import { GUARD_MARKER } from "../upkeep/epoch.ts";
 import { planComputes, type ComputePlan } from "./plan.ts";
 import type { ComputesReady } from "./wait.ts";
 
@@ -24,6 +25,8 @@ export interface SimulatedComputesArgs {
   mapHosts: string[];
   /** Folder for what the stack writes for its user. */
   outputDirectory: string;
+  /** Changes when waiting and checking has to be done again; see components/upkeep. */
+  epoch: string;
   /** The control plane: when it is deleted, computes needn't be taken out of it. */
   controlPlane: pulumi.Resource;
 }
@@ -57,9 +60,15 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         directory,
         run: {
           action: "compute/guard",
-          args: { ...cloud, computes: settings.computes, scaleDown: settings.scaleDown },
+          args: {
+            ...cloud,
+            computes: settings.computes,
+            scaleDown: settings.scaleDown,
+            marker: `${args.outputDirectory}/${GUARD_MARKER}`,
+          },
           timeoutSeconds: 120,
         },
+        rerunOn: [args.epoch],
       },
       { parent: this },
     );
@@ -78,7 +87,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
           args: { ...cloud, computes: settings.computes, mapHosts: args.mapHosts },
           timeoutSeconds: readyTimeout(settings.computes),
         },
-        rerunOn: pulumi.all(containers.map((container) => container.id)),
+        rerunOn: pulumi.all([args.epoch, ...containers.map((container) => container.id)]),
       },
       { parent: this, dependsOn: [guard, ...containers] },
     );

@@ -5,7 +5,8 @@ import { hypervisors, novaServices } from "../openstack/compute.ts";
 import { agents } from "../openstack/network.ts";
 import { resourceProviders } from "../openstack/placement.ts";
 import type { Action, ActionContext } from "../step/action.ts";
-import { hostOf } from "./plan.ts";
+import { policyOf, reinstate } from "./departure.ts";
+import { hostOf } from "./hosts.ts";
 
 export interface WaitForComputesArgs extends CloudReference {
   computes: number;
@@ -30,19 +31,19 @@ const NAMED_HOSTS = 10;
  * offer and a networking agent that is alive. */
 export const waitForComputes: Action<WaitForComputesArgs> = async (args, context) => {
   const wanted = Array.from({ length: args.computes }, (_, index) => hostOf(index));
-  const result = (): ComputesReady => ({ registered: wanted.length, names: wanted });
-  if (wanted.length === 0) return result();
+  const result = (registered: number): ComputesReady => ({ registered, names: wanted });
+  if (wanted.length === 0) return result(0);
   const client = await OpenStackClient.connect(args, context.signal);
   let missing = wanted;
   let reported = -1;
   let patience = Date.now() + MAPPING_PATIENCE_MS;
   try {
     for (;;) {
-      const { ready, unmapped } = await look(client).catch((error: unknown) => {
+      const { ready, unmapped, down } = await look(client).catch((error: unknown) => {
         context.signal.throwIfAborted();
         // A busy control plane may fail one look; the time limit is what decides.
         context.report(error instanceof Error ? error.message : String(error));
-        return { ready: new Set<string>(), unmapped: [] };
+        return { ready: new Set<string>(), unmapped: [], down: new Set<string>() };
       });
       if (unmapped.length === 0) patience = Date.now() + MAPPING_PATIENCE_MS;
       if (Date.now() > patience) {
@@ -50,11 +51,19 @@ export const waitForComputes: Action<WaitForComputesArgs> = async (args, context
         await mapHosts(args.mapHosts, context);
         patience = Date.now() + MAPPING_PATIENCE_MS;
       }
-      missing = wanted.filter((host) => !ready.has(host));
-      const up = wanted.length - missing.length;
+      const held = wanted.filter((host) => down.has(host));
+      missing = wanted.filter((host) => !ready.has(host) && !down.has(host));
+      const up = wanted.length - missing.length - held.length;
       if (up !== reported) context.report(`${up} of ${wanted.length} computes up`);
       reported = up;
-      if (missing.length === 0) return result();
+      if (missing.length === 0) {
+        if (held.length > 0) {
+          context.report(
+            `not waited for, because an operator has forced them down: ${nameSome(held)}`,
+          );
+        }
+        return result(up);
+      }
       await sleep(POLL_MS, undefined, { signal: context.signal });
     }
   } catch (error) {
@@ -75,8 +84,10 @@ async function mapHosts(argv: string[], { report, signal }: ActionContext): Prom
   if (failed) report(`hosts could not be mapped to their cell: ${all.split("\n").at(-1)}`);
 }
 
-/** Hosts that take servers, and those that run but are not mapped to their cell. */
-async function look(client: OpenStackClient): Promise<{ ready: Set<string>; unmapped: string[] }> {
+/** Hosts that take servers, those that run but are not mapped to their cell, and those that an operator holds down. */
+async function look(
+  client: OpenStackClient,
+): Promise<{ ready: Set<string>; unmapped: string[]; down: Set<string> }> {
   const [services, mapped, networking, providers] = await Promise.all([
     novaServices(client, { binary: "nova-compute" }),
     hypervisors(client),
@@ -91,7 +102,13 @@ async function look(client: OpenStackClient): Promise<{ ready: Set<string>; unma
     .intersection(hosts(mapped))
     .intersection(hosts(networking.filter(({ alive }) => alive)))
     .intersection(new Set(offering.map(({ name }) => name)));
-  return { ready, unmapped: [...up.difference(hosts(mapped))] };
+  const forced = services.filter(({ forced_down }) => forced_down);
+  // Those that were on their way out and stay after all: the guard could not put them back before they had started.
+  for (const service of forced.filter((each) => policyOf(each) !== undefined)) {
+    await reinstate(client, service);
+  }
+  const down = hosts(forced.filter((each) => policyOf(each) === undefined));
+  return { ready, unmapped: [...up.difference(hosts(mapped))], down };
 }
 
 function nameSome(hosts: string[]): string {

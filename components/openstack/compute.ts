@@ -9,6 +9,8 @@ const serviceSchema = z.object({
   state: z.enum(["up", "down"]),
   forced_down: z.boolean(),
   disabled_reason: z.string().nullable(),
+  /** When it reported last: UTC, without saying so. Null before the first report. */
+  updated_at: z.string().nullable(),
 });
 export type NovaService = z.output<typeof serviceSchema>;
 

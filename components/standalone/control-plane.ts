@@ -20,6 +20,8 @@ export interface StandaloneControlPlaneArgs {
   credentials: pulumi.Output<Credentials>;
   /** Folder for what the stack writes for its user. */
   outputDirectory: string;
+  /** Changes when waiting and writing has to be done again; see components/upkeep. */
+  epoch: string;
 }
 
 /** Seconds until every API has answered; a first start on two busy cores takes about 30. */
@@ -59,7 +61,7 @@ export class StandaloneControlPlane extends pulumi.ComponentResource {
         name: this.plan.network.name,
         driver: "bridge",
         ipamConfigs: [{ subnet: this.plan.network.cidr, gateway: this.plan.network.gateway }],
-        labels: labelList(labelsOf(stack)),
+        labels: labelList(labelsOf(stack, this.plan.network.labels)),
       },
       { parent: this, deleteBeforeReplace: true },
     );
@@ -85,6 +87,7 @@ export class StandaloneControlPlane extends pulumi.ComponentResource {
         directory: outputDirectory,
         plan: this.plan,
         credentials: args.credentials,
+        epoch: args.epoch,
       },
       { parent: this },
     );
@@ -101,10 +104,20 @@ export class StandaloneControlPlane extends pulumi.ComponentResource {
             endpoints: Object.fromEntries(
               Object.entries(this.plan.endpoints).map(([api, urls]) => [api, urls.public]),
             ),
+            inspectGates: [
+              ...["docker", "inspect", "--format"],
+              "{{slice .Name 1}} {{.State.Health.Status}} {{.State.StartedAt}}",
+              ...this.plan.services
+                .filter(({ gates }) => gates)
+                .map(({ containerName }) => containerName),
+            ],
           },
           timeoutSeconds: API_TIMEOUT_SECONDS,
         },
-        rerunOn: pulumi.all([...containers.values()].map((container) => container.id)),
+        rerunOn: pulumi.all([
+          args.epoch,
+          ...[...containers.values()].map((container) => container.id),
+        ]),
       },
       steps,
     );

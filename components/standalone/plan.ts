@@ -1,4 +1,5 @@
 import { addressAt } from "../../config/addresses.ts";
+import type { LIVING_KEYS } from "../../config/host.ts";
 import type { ApiName, Settings } from "../../config/schema.ts";
 import {
   APIS,
@@ -30,7 +31,13 @@ export interface ServicePlan {
 
 /** Everything about a control plane that follows from the settings alone. */
 export interface ControlPlanePlan {
-  network: { name: string; cidr: string; gateway: string };
+  /** The labels say what the cloud was made for, so that later settings can be held against it. */
+  network: {
+    name: string;
+    cidr: string;
+    gateway: string;
+    labels: Record<(typeof LIVING_KEYS)[number], string>;
+  };
   services: ServicePlan[];
   addresses: Record<ServiceName, string>;
   /** API URLs as seen from the host and from inside the stack's network. */
@@ -67,7 +74,12 @@ export function planControlPlane(settings: Settings): ControlPlanePlan {
   ) as ControlPlanePlan["endpoints"];
 
   return {
-    network: { name: names, cidr: network.cidr, gateway: addressAt(network.cidr, 1) },
+    network: {
+      name: names,
+      cidr: network.cidr,
+      gateway: addressAt(network.cidr, 1),
+      labels: { networking, cidr: network.cidr, tenantCidr: network.tenantCidr },
+    },
     addresses,
     endpoints,
     services: services.map((name) => {

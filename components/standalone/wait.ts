@@ -1,11 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Action } from "../step/action.ts";
+import { execa } from "execa";
+import type { Action, ActionContext } from "../step/action.ts";
 import { novaServices } from "../openstack/compute.ts";
 import { ApiError, OpenStackClient, type CloudReference } from "../openstack/client.ts";
 
 export interface WaitForApisArgs extends CloudReference {
   /** API name to URL. */
   endpoints: Record<string, string>;
+  /**
+   * Program, with its arguments, that prints a line for each service that others rest on: name, health in docker's
+   * words, and when it was started (ISO 8601).
+   */
+  inspectGates: string[];
 }
 
 /** Services of nova that have no API of their own; nova lists them once they have reported. */
@@ -13,11 +19,15 @@ const REPORTING = ["nova-scheduler", "nova-conductor"];
 
 const POLL_MS = 300;
 
-/** Waits until every API answers and nova's own services have reported. */
+/**
+ * Waits until what others rest on is healthy, every API answers, and nova's own services have reported since. A report
+ * from before a restart of the message bus would say nothing: nova takes a service for up for a minute after it.
+ */
 export const waitForApis: Action<WaitForApisArgs> = async (
-  { endpoints, cloudsYaml, cloud },
+  { endpoints, cloudsYaml, cloud, inspectGates },
   { report, signal },
 ) => {
+  const since = await gatesHealthy(inspectGates, report, signal);
   const pending = new Map(Object.entries(endpoints));
   const total = pending.size + REPORTING.length;
   const progress = (names: string[]) =>
@@ -39,7 +49,9 @@ export const waitForApis: Action<WaitForApisArgs> = async (
     try {
       client ??= await OpenStackClient.connect({ cloudsYaml, cloud }, signal);
       const up = new Set(
-        (await novaServices(client)).filter(({ state }) => state === "up").map((s) => s.binary),
+        (await novaServices(client))
+          .filter(({ state, updated_at }) => state === "up" && reportedSince(updated_at, since))
+          .map(({ binary }) => binary),
       );
       if (REPORTING.every((binary) => up.has(binary))) return { services: total };
     } catch (error) {
@@ -50,6 +62,35 @@ export const waitForApis: Action<WaitForApisArgs> = async (
     await sleep(POLL_MS, undefined, { signal });
   }
 };
+
+/** Waits for the services that others rest on; answers when the last of them was started. */
+async function gatesHealthy(
+  [program = "", ...rest]: string[],
+  report: ActionContext["report"],
+  signal: AbortSignal,
+): Promise<number> {
+  let reported = "";
+  for (;;) {
+    const { stdout } = await execa(program, rest, { stdin: "ignore", cancelSignal: signal });
+    const gates = stdout
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => line.split(" "));
+    const waiting = gates
+      .filter(([, health]) => health !== "healthy")
+      .map(([name, health]) => `${name} (${health})`)
+      .join(", ");
+    if (waiting === "")
+      return Math.max(0, ...gates.map(([, , started = ""]) => Date.parse(started)));
+    if (waiting !== reported) report(`waiting for ${waiting}`);
+    reported = waiting;
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+function reportedSince(updatedAt: string | null, since: number): boolean {
+  return updatedAt !== null && Date.parse(`${updatedAt}Z`) > since;
+}
 
 async function answers(url: string, signal: AbortSignal): Promise<boolean> {
   try {

@@ -45,7 +45,7 @@ function deploy(raw: Record<string, unknown> = {}, preview = false): ReturnType<
   return stack;
 }
 
-async function build(raw: Record<string, unknown>, preview: boolean) {
+async function build(raw: Record<string, unknown>, preview: boolean, epoch = "1") {
   const settings = settingsOf({ names: "lab", computes: 2, ...raw });
   const { resources, value } = await record(
     preview,
@@ -58,6 +58,7 @@ async function build(raw: Record<string, unknown>, preview: boolean) {
         imageId: "sha256:image",
         credentials: seed.credentials,
         outputDirectory,
+        epoch,
       });
       const computes = new SimulatedComputes(
         "computes",
@@ -70,6 +71,7 @@ async function build(raw: Record<string, unknown>, preview: boolean) {
           cloud: controlPlane.cloud,
           mapHosts: controlPlane.mapHosts,
           outputDirectory,
+          epoch,
           controlPlane,
         },
         { dependsOn: [controlPlane.ready] },
@@ -390,6 +392,7 @@ describe("what a component gives to others", () => {
           imageId: "sha256:image",
           credentials: pulumi.output(credentials),
           outputDirectory: "/out/lab",
+          epoch: "1",
         }),
       outputs,
     );
@@ -433,6 +436,7 @@ describe("the number of computes", () => {
         cloud: "lab",
         computes: count,
         scaleDown: "refuse",
+        marker: "/out/lab/scale-down.pending",
       });
       const [wait] = specificationsOf(the(COMMAND, "wait-for-computes"));
       assert.equal(wait?.args["computes"], count);
@@ -506,5 +510,21 @@ describe("the image", () => {
     // Two contents have two names: the old one's removal must not take the new one.
     assert.notEqual(other?.["name"], first?.["name"]);
     assert.match(String(first?.["name"]), /^lab-openstack:a+$/);
+  });
+});
+
+describe("another epoch of the stack", () => {
+  it("makes the steps that wait, check and write run again, and touches nothing else", async () => {
+    const [one, two] = await Promise.all([deploy(), build({}, false, "2")]);
+    const text = ({ inputs }: Registration) => JSON.stringify(inputs);
+    const changed = two.resources.filter(
+      (each) => text(each) !== text(one.the(each.type, each.name)),
+    );
+    assert.deepEqual(changed.map(({ name }) => name).sort(), [
+      "access-files",
+      "scale-down-guard",
+      "wait-for-apis",
+      "wait-for-computes",
+    ]);
   });
 });

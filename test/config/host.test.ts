@@ -32,24 +32,23 @@ describe("facts about the host", () => {
     chmodSync(file, 0o755);
   }
 
-  /** A daemon that answers what it is asked, by the stack whose label is asked for; "" is everything it has. */
-  function docker(stacks: Record<string, { ports?: string[]; networks?: string[] }>): void {
-    const all = Object.values(stacks);
-    const entries = Object.entries({
-      ...stacks,
-      "": {
-        ports: all.flatMap(({ ports }) => ports ?? []),
-        networks: all.flatMap(({ networks }) => networks ?? []),
-      },
-    });
-    const cases = entries.flatMap(([stack, { ports = [], networks = [] }]) => {
-      const filter = stack && ` --filter label=overcloud.stack=${stack}`;
-      return [
-        `"ps${filter} --format {{.Ports}}") printf '%s\\n' ${ports.map((p) => `'${p}'`).join(" ")};;`,
-        `"network ls${filter} --format {{.ID}}") printf '%s\\n' ${networks.join(" ")};;`,
-      ];
-    });
-    program("docker", `case "$*" in\n${cases.join("\n")}\nesac`);
+  interface Listed {
+    /** Fields of `docker ps`: name, state, ports. */
+    containers?: [name: string, state: string, ports?: string][];
+    /** Id and, where it has some, labels of networks named as the stack. */
+    networks?: { id: string; labels?: string[] }[];
+  }
+
+  /** A daemon that lists what it is asked for, by the stack that owns it; "" is nobody's. */
+  function docker(stacks: Record<string, Listed>): void {
+    const containers = Object.entries(stacks).flatMap(([stack, { containers: own = [] }]) =>
+      own.map(([name, state, ports = ""]) => [name, stack, state, ports].join("\t")),
+    );
+    const networks = Object.entries(stacks).flatMap(([stack, { networks: own = [] }]) =>
+      own.map(({ id, labels = ["", "", ""] }) => [stack, stack, id, ...labels].join("\t")),
+    );
+    const print = (lines: string[]) => lines.map((line) => `echo '${line}'`).join("; ") || ":";
+    program("docker", `case "$1" in ps) ${print(containers)};; network) ${print(networks)};; esac`);
   }
 
   async function listen(host: string): Promise<number> {
@@ -78,8 +77,13 @@ describe("facts about the host", () => {
     const own = await listen("127.0.0.1");
     const others = await listen("127.0.0.1");
     docker({
-      lab: { ports: ["", `127.0.0.1:${own}->5000/tcp`, "3306/tcp"] },
-      dev: { ports: [`127.0.0.1:${others}->5000/tcp`] },
+      lab: {
+        containers: [
+          ["lab-rabbitmq", "running"],
+          ["lab-keystone", "running", `127.0.0.1:${own}->5000/tcp, 3306/tcp`],
+        ],
+      },
+      dev: { containers: [["dev-keystone", "running", `127.0.0.1:${others}->5000/tcp`]] },
     });
     assert.deepEqual((await readHostFacts("lab", [own, others])).portsInUse, [others]);
     assert.deepEqual((await readHostFacts("dev", [own, others])).portsInUse, [own]);
@@ -87,7 +91,10 @@ describe("facts about the host", () => {
   });
 
   it("are the routes, without default routes and the stack's own bridge", async () => {
-    docker({ lab: { networks: ["0123456789abcdef"] }, dev: { networks: ["fedcba987654"] } });
+    docker({
+      lab: { networks: [{ id: "0123456789abcdef" }] },
+      dev: { networks: [{ id: "fedcba987654" }] },
+    });
     const routes = [
       { dst: "default", gateway: "192.168.1.1", dev: "eth0" },
       { dst: "192.168.1.0/24", dev: "eth0" },
@@ -109,6 +116,34 @@ describe("facts about the host", () => {
   it("have no routes where there is no ip command", async () => {
     rmSync(path.join(bin, "ip"));
     assert.deepEqual((await readHostFacts("lab", [])).routes, []);
+  });
+
+  it("are what the stack has that does not run, and what is not the stack's", async () => {
+    docker({
+      lab: {
+        containers: [
+          ["lab-mariadb", "running"],
+          ["lab-rabbitmq", "exited"],
+          ["lab-compute-0", "paused"],
+        ],
+        networks: [{ id: "1", labels: ["ovs", "10.1.0.0/24", "10.2.0.0/24"] }],
+      },
+      "": { containers: [["postgres", "running"]] },
+      dev: { containers: [["dev-mariadb", "exited"]], networks: [{ id: "2" }] },
+    });
+    const facts = await readHostFacts("lab", []);
+    assert.deepEqual(facts.stopped, [
+      { name: "lab-rabbitmq", state: "exited" },
+      { name: "lab-compute-0", state: "paused" },
+    ]);
+    assert.deepEqual(facts.foreignNames.toSorted(), ["dev", "dev-mariadb", "postgres"]);
+    assert.deepEqual(facts.living, {
+      name: "lab",
+      networking: "ovs",
+      cidr: "10.1.0.0/24",
+      tenantCidr: "10.2.0.0/24",
+    });
+    assert.equal((await readHostFacts("new", [])).living, undefined);
   });
 
   describe("can't be had without docker, which is said in one sentence", () => {

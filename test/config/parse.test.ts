@@ -4,14 +4,13 @@ import type { HostFacts } from "../../config/host.ts";
 import { parseSettings } from "../../config/parse.ts";
 import { SettingsError } from "../../config/problems.ts";
 import type { Settings } from "../../config/schema.ts";
+import { ROOMY } from "../support/settings.ts";
 
 type Raw = Record<string, unknown>;
 
-/** A machine that everything fits on. */
-const ROOMY: HostFacts = { memoryMb: 1_000_000, routes: [], portsInUse: [] };
-
-const parse = (raw: Raw, host: Partial<HostFacts> = {}): Promise<Settings> =>
-  parseSettings({ names: "t", ...raw }, () => Promise.resolve({ ...ROOMY, ...host }));
+const parse = async (raw: Raw, host: Partial<HostFacts> = {}): Promise<Settings> =>
+  (await parseSettings({ names: "t", ...raw }, () => Promise.resolve({ ...ROOMY, ...host })))
+    .settings;
 
 async function refusal(raw: Raw, host: Partial<HostFacts> = {}): Promise<SettingsError> {
   try {
@@ -280,6 +279,49 @@ describe("settings that do not fit the machine", () => {
       assert.ok(Number(most) > 10 && Number(most) < 60);
     });
   }
+});
+
+describe("what docker has already", () => {
+  it("must not have a name that the stack gives to its own", async () => {
+    for (const taken of ["t", "t-mariadb", "t-compute-2"]) {
+      const { problems, message } = await refusal(
+        { computes: 3 },
+        { foreignNames: ["other", taken] },
+      );
+      assert.deepEqual(
+        problems.map(({ key }) => key),
+        ["names"],
+        taken,
+      );
+      assert.ok(message.includes(`leads to the name ${taken}, `), message);
+    }
+  });
+
+  it("may have names that only look alike", async () => {
+    const foreignNames = ["t-compute-3", "t-compute-03", "t-postgres", "tt", "at-mariadb"];
+    await parse({ computes: 3 }, { foreignNames });
+  });
+
+  it("says what a deployed stack was made for, which stays", async () => {
+    const living = {
+      name: "t",
+      networking: "ovn",
+      cidr: "10.79.0.0/20",
+      tenantCidr: "10.100.0.0/16",
+    };
+    await parse({ computes: 9 }, { living });
+    const { problems, message } = await refusal(
+      { names: "u", networking: "ovs", network: { cidr: "10.80.0.0/20" } },
+      { living: { ...living, tenantCidr: "10.99.0.0/16" } },
+    );
+    assert.deepEqual(problems.map(({ key }) => key).sort(), [
+      "names",
+      "network.cidr",
+      "network.tenantCidr",
+      "networking",
+    ]);
+    assert.match(message, /networking is "ovs": .* deployed with ovn: .*`pulumi destroy` first/);
+  });
 });
 
 describe("several problems", () => {

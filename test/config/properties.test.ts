@@ -5,6 +5,7 @@ import { planComputes } from "../../components/compute/plan.ts";
 import { planControlPlane } from "../../components/standalone/plan.ts";
 import type { HostFacts } from "../../config/host.ts";
 import { parseSettings } from "../../config/parse.ts";
+import { ROOMY } from "../support/settings.ts";
 import { SettingsError } from "../../config/problems.ts";
 import type { Settings } from "../../config/schema.ts";
 
@@ -75,11 +76,13 @@ const hostFacts: fc.Arbitrary<HostFacts> = fc.record({
     { maxLength: 2 },
   ),
   portsInUse: fc.array(port, { maxLength: 3 }),
+  foreignNames: fc.array(fc.constantFrom("t", "t-mariadb", "lab-compute-0", "x"), { maxLength: 2 }),
+  stopped: fc.constant([]),
 });
 
 async function outcome(raw: Record<string, unknown>, host: HostFacts) {
   try {
-    return await parseSettings(raw, () => Promise.resolve(host));
+    return (await parseSettings(raw, () => Promise.resolve(host))).settings;
   } catch (error) {
     assert.ok(error instanceof SettingsError, String(error));
     assert.ok(error.problems.length > 0);
@@ -188,14 +191,13 @@ describe("whatever the configuration holds", () => {
   });
 
   it("any JSON at all in place of a block or of everything is refused properly", async () => {
-    const host = { memoryMb: 1_000_000, routes: [], portsInUse: [] };
     const key = fc.oneof(
       fc.stringMatching(/^[\w:.-]+$/),
       fc.constantFrom("computes", "network", "ports", "compute", "networking", "__proto__"),
     );
     await fc.assert(
       fc.asyncProperty(fc.dictionary(key, fc.jsonValue()), async (raw) => {
-        assert.equal(await outcome({ ...raw, names: 1 }, host), undefined);
+        assert.equal(await outcome({ ...raw, names: 1 }, ROOMY), undefined);
       }),
       { numRuns: 300 },
     );
@@ -203,10 +205,9 @@ describe("whatever the configuration holds", () => {
 
   it("sensible settings are taken exactly when networks fit the count, the machine and each other", async () => {
     let taken = 0;
-    const host = { memoryMb: 1_000_000, routes: [], portsInUse: [] };
     await fc.assert(
       fc.asyncProperty(sensible, async (raw) => {
-        const settings = await outcome(raw, host);
+        const settings = await outcome(raw, ROOMY);
         assert.equal(settings !== undefined, fits(raw));
         if (!settings) return;
         taken += 1;

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, globSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { execa } from "execa";
+import { z } from "zod";
+import { deriveCredentials } from "../../components/credentials/derive.ts";
 import { hypervisors, novaServices } from "../../components/openstack/compute.ts";
 import { agents } from "../../components/openstack/network.ts";
 import { resourceProviders } from "../../components/openstack/placement.ts";
@@ -182,6 +186,48 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
     await cloudOf.wired(cloud, second.id, container("compute-1"), "compute-1");
   });
 
+  it("waits for a service that it starts again in place, and says why", async () => {
+    await docker("kill", `${STACK}-rabbitmq`);
+    const preview = await stack.pulumi("preview", "--stack", STACK);
+    assert.match(preview, /to be repaired: container itest-ovn-rabbitmq is exited/);
+    await stack.up();
+    await docker("exec", `${STACK}-rabbitmq`, "sh", "-c", "ss -Hltn 'sport = :5672' | grep -q .");
+    const services = await novaServices(cloud);
+    assert.deepEqual(new Set(services.map(({ state }) => state)), new Set(["up"]));
+    // Not only up in nova's eyes: what goes over the message bus works again at once.
+    const probe = await cloudOf.boot(cloud, "probe", "compute-2");
+    await cloudOf.remove(cloud, [probe.id]);
+    await stack.expectNoChanges();
+  });
+
+  it("writes the user's files again after they were deleted", async () => {
+    const { cloudsYaml, openrc } = await stack.outputs();
+    const before = readFileSync(cloudsYaml, "utf8");
+    rmSync(dirname(cloudsYaml), { recursive: true });
+    await stack.up();
+    assert.equal(readFileSync(cloudsYaml, "utf8"), before);
+    assert.ok(existsSync(openrc));
+    await stack.expectNoChanges();
+  });
+
+  it("refuses settings that a living cloud can't take, and touches nothing", async () => {
+    const before = await containers(STACK, "control-plane");
+    await stack.configure({ networking: "ovs", "network.tenantCidr": "10.111.0.0/16" });
+    const { exitCode, all } = await stack.tryPulumi(
+      "up",
+      "--yes",
+      "--skip-preview",
+      "--stack",
+      STACK,
+    );
+    assert.notEqual(exitCode, 0);
+    assert.match(all, /has 2 problems/);
+    assert.match(all, /overcloud:networking is "ovs": can't be changed .* deployed with ovn/);
+    assert.match(all, /overcloud:network\.tenantCidr is "10\.111\.0\.0\/16": can't be changed/);
+    assert.deepEqual(await containers(STACK, "control-plane"), before);
+    await stack.configure({ networking: "ovn", "network.tenantCidr": "10.101.0.0/16" });
+  });
+
   it("evacuates from a compute that died", async () => {
     const [first] = servers;
     assert.ok(first);
@@ -192,9 +238,20 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
     await cloudOf.act(cloud, first.id, { evacuate: { host: "compute-2" } });
     await cloudOf.settled(cloud, first.id, "ACTIVE", "compute-2");
     await cloudOf.wired(cloud, first.id, container("compute-2"), "compute-2");
-    await cloud.put("compute", `/os-services/${service.id}`, { forced_down: false });
-    // The dead compute is a stopped container: the next up starts it again.
-    await stack.up();
+    // The dead compute is a stopped container: the next up starts it again, and leaves to the operator what is the operator's.
+    assert.match(await stack.up(), /an operator has forced them down: compute-3/);
+    await cloudOf.eventually(
+      "nova lets compute-3 be forced up",
+      60,
+      async () => {
+        const up = cloud.put("compute", `/os-services/${service.id}`, { forced_down: false });
+        return up.then(
+          () => "",
+          (error: Error) => error.message,
+        );
+      },
+      (refusal) => refusal === "",
+    );
     expectKnown(await known(), ["compute-0", "compute-1", "compute-2", "compute-3"]);
   });
 
@@ -255,12 +312,22 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
     );
     const addresses = [...published.matchAll(/([\d.:[\]]+):\d+->/g)].map(([, address]) => address);
     assert.deepEqual(new Set(addresses), new Set(["127.0.0.1"]));
-    const { adminPassword } = await credentials();
+    const secrets = await everySecret();
+    assert.ok(secrets.length > 12 && secrets.every((secret) => secret.length >= 32));
     const all = [...(await containers(STACK, "control-plane")).keys(), container("compute-0")];
-    const inspected = await docker("inspect", ...all);
-    assert.ok(!inspected.includes(adminPassword));
-    const state = await stack.pulumi("stack", "export", "--stack", STACK);
-    assert.ok(!state.includes(adminPassword));
+    const logs = join(dirname((await stack.outputs()).cloudsYaml), "logs");
+    const places = {
+      "docker inspect": await docker("inspect", ...all),
+      "what containers print": (await Promise.all(all.map((name) => dockerLogs(name)))).join("\n"),
+      state: await stack.pulumi("stack", "export", "--stack", STACK),
+      preview: await stack.pulumi("preview", "--diff", "--stack", STACK),
+      "arguments of processes": globSync("/proc/[0-9]*/cmdline").map(readQuietly).join("\n"),
+      "logs of steps": globSync(`${logs}/*.log`).map(readQuietly).join("\n"),
+    };
+    for (const [place, text] of Object.entries(places)) {
+      assert.ok(text.length > 0, place);
+      for (const secret of secrets) assert.ok(!text.includes(secret), `a secret is in ${place}`);
+    }
   });
 
   it("destroys everything", async () => {
@@ -276,9 +343,35 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
   });
 });
 
-async function credentials(): Promise<{ adminPassword: string }> {
-  const { openrc } = await stack.outputs();
-  const adminPassword = /OS_PASSWORD='([^']+)'/.exec(readFileSync(openrc, "utf8"))?.[1] ?? "";
-  assert.ok(adminPassword.length >= 32);
-  return { adminPassword };
+/** The seed of the stack's credentials and everything derived from it. */
+async function everySecret(): Promise<string[]> {
+  const exported = await stack.pulumi("stack", "export", "--show-secrets", "--stack", STACK);
+  const { deployment } = z
+    .object({ deployment: z.object({ resources: z.array(z.looseObject({ urn: z.string() })) }) })
+    .parse(JSON.parse(exported));
+  const generated = deployment.resources.find(({ urn }) =>
+    urn.endsWith("command:local:Command::credentials"),
+  );
+  const { outputs } = z
+    .object({ outputs: z.object({ stdout: z.object({ plaintext: z.string() }) }) })
+    .parse(generated);
+  const seed = JSON.parse(JSON.parse(outputs.stdout.plaintext) as string) as string;
+  const { passwords, fernetKeys, credentialKeys } = deriveCredentials(seed);
+  const openrc = readFileSync((await stack.outputs()).openrc, "utf8");
+  assert.ok(openrc.includes(passwords.admin), "the seed is the one in use");
+  return [seed, ...[passwords, fernetKeys, credentialKeys].flatMap((each) => Object.values(each))];
+}
+
+async function dockerLogs(name: string): Promise<string> {
+  const { all } = await execa("docker", ["logs", name], { all: true, stdin: "ignore" });
+  return all;
+}
+
+/** A process may have ended since it was listed. */
+function readQuietly(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
 }

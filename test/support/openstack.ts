@@ -17,6 +17,7 @@ export interface FakeService {
   state: "up" | "down";
   forced_down: boolean;
   disabled_reason: string | null;
+  updated_at: string | null;
 }
 
 export interface FakeServer {
@@ -107,6 +108,8 @@ export class FakeOpenStack {
   delayMs = 50;
 
   readonly cloud: CloudReference;
+  /** Where a guard of this cloud leaves its marker. */
+  readonly marker: string;
   readonly url: string;
   readonly #http: HttpServer;
   readonly #folder: string;
@@ -118,6 +121,7 @@ export class FakeOpenStack {
     this.#folder = mkdtempSync(path.join(tmpdir(), "overcloud-openstack-"));
     const file = path.join(this.#folder, "clouds.yaml");
     this.cloud = { cloudsYaml: file, cloud: "fake" };
+    this.marker = path.join(this.#folder, "scale-down.pending");
     this.#writeAccess(PASSWORD);
     http.on("request", (request, response) => {
       void this.#answer(request).then((answer) => {
@@ -168,6 +172,7 @@ export class FakeOpenStack {
       state: "up",
       forced_down: false,
       disabled_reason: null,
+      updated_at: null,
       ...change,
     });
     this.hypervisors.push({ id: randomUUID(), hypervisor_hostname: host, state: "up" });
@@ -385,6 +390,11 @@ export class FakeOpenStack {
     }
     if (body.disabled_reason !== undefined && body.status !== "disabled") {
       throw problem(400, "Specifying disabled_reason is only valid when status is disabled.");
+    }
+    const evacuated = ({ status, source_compute }: (typeof this.migrations)[number]) =>
+      status === "done" && source_compute === service.host;
+    if (body.forced_down === false && this.migrations.some(evacuated)) {
+      throw problem(400, `Unable to force up host ${service.host}`);
     }
     if (body.status !== undefined) {
       service.status = body.status;

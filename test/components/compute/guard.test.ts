@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
 import { leavingReason } from "../../../components/compute/departure.ts";
 import { guardScaleDown } from "../../../components/compute/guard.ts";
@@ -7,7 +8,7 @@ import { withCloud, perform, type FakeOpenStack } from "../../support/openstack.
 type Policy = "refuse" | "evacuate" | "delete";
 
 const guard = (cloud: FakeOpenStack, computes: number, scaleDown: Policy = "refuse") =>
-  perform(guardScaleDown, { ...cloud.cloud, computes, scaleDown });
+  perform(guardScaleDown, { ...cloud.cloud, computes, scaleDown, marker: cloud.marker });
 
 const refusal = (cloud: FakeOpenStack, computes: number) =>
   guard(cloud, computes).then(
@@ -87,6 +88,48 @@ describe("before computes are removed", { concurrency: true }, () => {
       cloud.addServer("a", "compute-1");
       await assert.rejects(guard(cloud, 0, "evacuate"), /no compute stays/);
       assert.deepEqual(states(cloud), { "compute-0": ENABLED, "compute-1": ENABLED });
+    }));
+
+  it("evacuation needs servers that nova evacuates, and none on its way", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      cloud.addServer("runs", "compute-1");
+      cloud.addServer("off", "compute-1", { status: "SHUTOFF" });
+      cloud.addServer("bad", "compute-1", { status: "ERROR" });
+      const paused = cloud.addServer("held", "compute-1", { status: "PAUSED" });
+      await assert.rejects(guard(cloud, 1, "evacuate"), (error: Error) => {
+        assert.match(error.message, /can't be evacuated: held on compute-1 is PAUSED\. Nothing/);
+        return true;
+      });
+      assert.deepEqual(states(cloud)["compute-1"], ENABLED);
+      paused.status = "ACTIVE";
+      cloud.migrations = [
+        {
+          status: "running",
+          source_compute: "compute-1",
+          dest_compute: "compute-0",
+          instance_uuid: paused.id,
+        },
+      ];
+      await assert.rejects(guard(cloud, 1, "evacuate"), /compute-1 has 1 in migration/);
+      assert.deepEqual(states(cloud)["compute-1"], ENABLED);
+      cloud.migrations = [];
+      await guard(cloud, 1, "evacuate");
+      assert.deepEqual(states(cloud)["compute-1"], leaving("evacuate"));
+    }));
+
+  it("a marker stands while it is open who may leave, and only then", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      cloud.addServer("a", "compute-1");
+      await refusal(cloud, 1);
+      assert.ok(!existsSync(cloud.marker), "after a refusal");
+      await guard(cloud, 1, "delete");
+      assert.ok(!existsSync(cloud.marker), "after a pass");
+      // A guard that ends without its last word, as a killed one does: the cloud fails while it undoes its work.
+      cloud.failures.push({ call: "PUT compute/", answer: 500, times: 99 });
+      await refusal(cloud, 0);
+      assert.ok(existsSync(cloud.marker), "after an interruption");
     }));
 });
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { hostOf, indexOf, planComputes } from "../../../components/compute/plan.ts";
+import { hostOf, indexOf } from "../../../components/compute/hosts.ts";
+import { planComputes } from "../../../components/compute/plan.ts";
 import { settingsOf } from "../../support/settings.ts";
 
 describe("the plan of the computes", () => {

@@ -156,7 +156,12 @@ describe("servers on a removed compute", { concurrency: true }, () => {
       cloud.delayMs = 700;
       cloud.addServer("a", "compute-2");
       cloud.addServer("b", "compute-2", { status: "SHUTOFF" });
-      await perform(guardScaleDown, { ...cloud.cloud, computes: 1, scaleDown: "evacuate" });
+      await perform(guardScaleDown, {
+        ...cloud.cloud,
+        computes: 1,
+        scaleDown: "evacuate",
+        marker: cloud.marker,
+      });
       await Promise.all([
         remove(cloud, "compute-2", "evacuate"),
         remove(cloud, "compute-1", "evacuate"),

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { leavingReason } from "../../../components/compute/departure.ts";
+import { guardScaleDown } from "../../../components/compute/guard.ts";
 import { waitForComputes } from "../../../components/compute/wait.ts";
 import { perform, withCloud, type FakeOpenStack } from "../../support/openstack.ts";
 
@@ -101,6 +103,44 @@ describe("waiting for computes", { concurrency: true }, () => {
       );
       assert.match(reports.at(-1) ?? "", /^still missing: compute-3, .*, compute-12 and 87 more/);
       assert.doesNotMatch(reports.at(-1) ?? "", /compute-2,|compute-13/);
+    }));
+});
+
+describe("a compute that is held down", () => {
+  it("by an operator is named and not waited for", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      Object.assign(cloud.service("compute-1")!, { forced_down: true, state: "down" });
+      const { result, reports } = await wait(cloud, 2);
+      assert.deepEqual(result, { registered: 1, names: ["compute-0", "compute-1"] });
+      assert.match(reports.at(-1) ?? "", /forced them down: compute-1$/);
+      assert.equal(cloud.service("compute-1")?.forced_down, true);
+    }));
+
+  it("by its removal, which was given up, is put back once nova lets it", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      Object.assign(cloud.service("compute-1")!, {
+        forced_down: true,
+        state: "down",
+        status: "disabled",
+        disabled_reason: leavingReason("evacuate"),
+      });
+      const evacuated = {
+        status: "done",
+        source_compute: "compute-1",
+        dest_compute: "compute-0",
+        instance_uuid: "1",
+      };
+      cloud.migrations = [evacuated];
+      const marker = cloud.marker;
+      await perform(guardScaleDown, { ...cloud.cloud, computes: 2, scaleDown: "refuse", marker });
+      assert.equal(cloud.service("compute-1")?.forced_down, true);
+      setTimeout(() => (evacuated.status = "completed"), 500);
+      const { result } = await wait(cloud, 2);
+      assert.deepEqual(result, { registered: 2, names: ["compute-0", "compute-1"] });
+      const { forced_down, status } = cloud.service("compute-1") ?? {};
+      assert.deepEqual([forced_down, status], [false, "enabled"]);
     }));
 });
 

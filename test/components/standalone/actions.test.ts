@@ -82,12 +82,57 @@ describe("waiting for the APIs", { concurrency: true }, () => {
         state: "up",
         forced_down: false,
         disabled_reason: null,
+        updated_at: "2026-01-01T12:00:00.000000",
       });
     }
   }
 
-  const wait = (cloud: FakeOpenStack, signal = AbortSignal.timeout(10_000)) =>
-    perform(waitForApis, { ...cloud.cloud, endpoints: endpointsOf(cloud) }, { signal });
+  /** A program that prints the lines given. */
+  const gates = (...lines: string[]) => ["printf", "%s\\n", ...lines];
+
+  const wait = (
+    cloud: FakeOpenStack,
+    signal = AbortSignal.timeout(10_000),
+    inspectGates = gates("lab-mariadb healthy 2026-01-01T11:59:59.123456789Z"),
+  ) =>
+    perform(
+      waitForApis,
+      { ...cloud.cloud, endpoints: endpointsOf(cloud), inspectGates },
+      { signal },
+    );
+
+  it("takes no report for one that is older than what the service rests on", () =>
+    withCloud(async (cloud) => {
+      withConductors(cloud);
+      const restarted = gates("lab-rabbitmq healthy 2026-01-01T12:00:01Z");
+      await assert.rejects(wait(cloud, AbortSignal.timeout(1500), restarted));
+      setTimeout(() => {
+        for (const each of cloud.services) each.updated_at = "2026-01-01T12:00:02.000000";
+      }, 500);
+      await wait(cloud, AbortSignal.timeout(10_000), restarted);
+    }));
+
+  it("asks nobody before the services that others rest on are healthy, and names them", () =>
+    withCloud(async (cloud) => {
+      withConductors(cloud);
+      const reports: string[] = [];
+      await assert.rejects(
+        perform(
+          waitForApis,
+          {
+            ...cloud.cloud,
+            endpoints: endpointsOf(cloud),
+            inspectGates: gates(
+              "lab-mariadb healthy 2026-01-01T11:00:00Z",
+              "lab-rabbitmq starting 2026-01-01T11:00:00Z",
+            ),
+          },
+          { signal: AbortSignal.timeout(1000), report: (line) => reports.push(line) },
+        ),
+      );
+      assert.deepEqual(reports, ["waiting for lab-rabbitmq (starting)"]);
+      assert.deepEqual(cloud.requests, []);
+    }));
 
   it("ends when every one answers and nova's other services have reported", () =>
     withCloud(async (cloud) => {

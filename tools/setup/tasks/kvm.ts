@@ -13,6 +13,15 @@ export interface HostFacts extends KvmDecision {
   readonly device: boolean;
 }
 
+/** Keeps what was found out, for later runs and for the program. */
+export function writeHostFacts(paths: Paths, decision: KvmDecision): HostFacts {
+  const facts: HostFacts = { ...decision, bootId: bootId(), device: existsSync("/dev/kvm") };
+  mkdirSync(paths.toolchain, { recursive: true });
+  writeFileSync(`${paths.hostFacts}.tmp`, `${JSON.stringify(facts, null, 2)}\n`);
+  renameSync(`${paths.hostFacts}.tmp`, paths.hostFacts);
+  return facts;
+}
+
 /** The facts found out last; undefined when there are none that still hold. */
 export function readHostFacts(paths: Paths): HostFacts | undefined {
   const text = readText(paths.hostFacts);
@@ -53,11 +62,7 @@ export function kvmTask(context: Context): Task {
           return { exitCode, timedOut, output };
         },
       });
-      const facts: HostFacts = { ...decision, bootId: bootId(), device: existsSync("/dev/kvm") };
-      mkdirSync(context.paths.toolchain, { recursive: true });
-      writeFileSync(`${context.paths.hostFacts}.tmp`, `${JSON.stringify(facts, null, 2)}\n`);
-      renameSync(`${context.paths.hostFacts}.tmp`, context.paths.hostFacts);
-      return describe(facts);
+      return describe(writeHostFacts(context.paths, decision));
     },
   };
 }

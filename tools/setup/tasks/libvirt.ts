@@ -6,7 +6,7 @@ import { eventually, isAlive, pidsOf, tail } from "../daemons.ts";
 import type { Task } from "../graph.ts";
 import { asRoot, systemdRuns, which } from "../host.ts";
 import { SetupError } from "../report.ts";
-import { readHostFacts } from "./kvm.ts";
+import { readHostFacts, writeHostFacts } from "./kvm.ts";
 
 const uri = "qemu:///system";
 
@@ -29,12 +29,29 @@ export async function libvirtVersion(): Promise<string | undefined> {
   return (await askLibvirt()).version;
 }
 
+/** Whether the daemon runs domains under KVM; it has its own opinion, whatever a trial guest said. */
+async function offersKvm(): Promise<boolean> {
+  const result = await execa("virsh", ["-c", uri, "domcapabilities", "--virttype", "kvm"], {
+    timeout: 20_000,
+    reject: false,
+    stdin: "ignore",
+  });
+  return !result.failed;
+}
+
 /** A libvirt daemon that answers: the one that runs, the service's, or one started here. */
 export function libvirtTask(context: Context): Task {
   const name = "libvirt";
-  const present = async () => {
+  const answering = async () => {
     const version = await libvirtVersion();
     return version === undefined ? undefined : describe(context, version);
+  };
+  /** What the trial guest found must hold for the daemon, or domains of that type can't be made. */
+  const contradicted = async () =>
+    readHostFacts(context.paths)?.domainType === "kvm" && !(await offersKvm());
+  const present = async () => {
+    const answer = await answering();
+    return answer !== undefined && (await contradicted()) ? undefined : answer;
   };
   return {
     name,
@@ -47,9 +64,22 @@ export function libvirtTask(context: Context): Task {
           `The libvirt daemon runs, but this user may not use ${uri}: \`sudo usermod -aG libvirt $USER\`, log in again, or run this as root.`,
         );
       }
-      if (systemdRuns()) await startService(context, name);
-      else await startOurselves(context, name);
-      const answer = await eventually(present, 60, () => anyEnded(context));
+      const start = async () => {
+        if (systemdRuns()) await startService(context, name);
+        else await startOurselves(context, name);
+        return eventually(answering, 60, () => anyEnded(context));
+      };
+      let answer = (await answering()) ?? (await start());
+      if (answer !== undefined && (await contradicted())) {
+        writeHostFacts(context.paths, {
+          domainType: "qemu",
+          reason: "a trial guest ran under /dev/kvm, but libvirt offers no KVM domains",
+        });
+        // Ours can be started anew without the device; somebody else's is left as it is.
+        const ours = !systemdRuns() && context.daemons.find("libvirtd") !== undefined;
+        if (ours) await context.daemons.stop("libvirtd");
+        answer = ours ? await start() : await answering();
+      }
       if (answer !== undefined) return answer;
       const log = daemonLog(context, "libvirtd");
       throw new SetupError(

@@ -1,0 +1,12 @@
+const HOST_PREFIX = "compute-";
+
+/** Name of a simulated compute: in nova, neutron and placement, and its hostname. */
+export function hostOf(index: number): string {
+  return `${HOST_PREFIX}${index}`;
+}
+
+/** The index in a host's name; undefined for hosts that are no simulated computes. */
+export function indexOf(host: string): number | undefined {
+  const digits = /^compute-(0|[1-9]\d*)$/.exec(host)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}

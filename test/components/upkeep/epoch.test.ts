@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, beforeEach, describe, it } from "node:test";
+import { currentEpoch, GUARD_MARKER } from "../../../components/upkeep/epoch.ts";
+
+describe("the epoch of a stack", () => {
+  const root = mkdtempSync(join(tmpdir(), "overcloud-epoch-"));
+  after(() => rmSync(root, { recursive: true }));
+
+  let directory: string;
+  let count = 0;
+  beforeEach(() => (directory = join(root, String((count += 1)))));
+
+  const living = { name: "lab" };
+  const look = (preview: boolean, stopped: { name: string; state: string }[] = []) =>
+    currentEpoch({ directory, files: ["clouds.yaml"], host: { stopped, living }, preview });
+  /** An update, which writes the files that the stack's user gets. */
+  async function update(stopped: { name: string; state: string }[] = []) {
+    const found = await look(false, stopped);
+    writeFileSync(join(directory, "clouds.yaml"), "");
+    // Two epochs are told apart by their time.
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    return found;
+  }
+
+  it("begins with the first update, silently, and stays while nothing happens", async () => {
+    const host = { stopped: [] };
+    const files = ["clouds.yaml"];
+    const preview = await currentEpoch({ directory, files, host, preview: true });
+    assert.deepEqual(preview.reasons, []);
+    assert.ok(!existsSync(directory), "a preview writes nothing");
+    const { epoch, reasons } = await currentEpoch({ directory, files, host, preview: false });
+    assert.deepEqual(reasons, []);
+    writeFileSync(join(directory, "clouds.yaml"), "");
+    for (const again of [true, false]) assert.deepEqual(await look(again), { epoch, reasons: [] });
+  });
+
+  it("is another while something is to be repaired, the same again in the preview after it", async () => {
+    const { epoch: first } = await update();
+    const stopped = [{ name: "lab-rabbitmq", state: "exited" }];
+    const preview = await look(true, stopped);
+    assert.notEqual(preview.epoch, first);
+    assert.deepEqual(preview.reasons, ["container lab-rabbitmq is exited"]);
+    const { epoch: second, reasons } = await update(stopped);
+    assert.notEqual(second, first);
+    assert.deepEqual(reasons, preview.reasons);
+    assert.deepEqual(await look(true), { epoch: second, reasons: [] });
+  });
+
+  it("is another when a file of the user's, or all of them, are gone", async () => {
+    const { epoch: first } = await update();
+    rmSync(join(directory, "clouds.yaml"));
+    assert.match((await look(true)).reasons.join(), /^clouds\.yaml is missing in /);
+    const { epoch: second } = await update();
+    assert.notEqual(second, first);
+    rmSync(directory, { recursive: true });
+    assert.notEqual((await look(true)).epoch, second);
+    assert.notEqual((await update()).epoch, second);
+  });
+
+  it("is another after a scale-down guard that was killed", async () => {
+    const { epoch: first } = await update();
+    writeFileSync(join(directory, GUARD_MARKER), "");
+    const { epoch, reasons } = await look(true);
+    assert.notEqual(epoch, first);
+    assert.deepEqual(reasons, ["the last scale-down was cut short"]);
+  });
+});
