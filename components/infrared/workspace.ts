@@ -25,7 +25,12 @@ export interface InfraredWorkspaceArgs {
   };
   /** Changes when the key does; its fingerprint or public half. */
   key: pulumi.Input<string>;
+  /** Changes when files of the stack are gone that nobody but these steps writes; see currentEpoch. */
+  epoch: string;
 }
+
+/** Inventories for whoever uses ansible by hand, in the stack's output folder. */
+export const INVENTORY_FILES = ["hosts-infrared", "hosts-undercloud", "hosts-overcloud"] as const;
 
 /** Seconds for cloning, and for pip to install a good hundred packages on a slow line. */
 const INSTALL_SECONDS = 1800;
@@ -65,6 +70,7 @@ export class InfraredWorkspace extends pulumi.ComponentResource {
           timeoutSeconds: INSTALL_SECONDS,
         },
         remove: { action: "infrared/uninstall", args: { home } },
+        rerunOn: [args.epoch],
       },
       { parent: this },
     );
@@ -88,12 +94,12 @@ export class InfraredWorkspace extends pulumi.ComponentResource {
           timeoutSeconds: PREPARE_SECONDS,
         },
         remove: { action: "infrared/remove", args: ownWorkspace },
-        rerunOn: pulumi.all([install.result, args.key]),
+        rerunOn: pulumi.all([install.result, args.key, args.epoch]),
       },
       { parent: this, dependsOn: [install] },
     );
 
-    const files = {
+    const files: Record<(typeof INVENTORY_FILES)[number], string> = {
       "hosts-infrared": inventory(access.keyFile, before),
       "hosts-undercloud": inventory(access.keyFile, { ...before, undercloudUser: UNDERCLOUD_USER }),
       "hosts-overcloud": inventory(access.keyFile, after),
@@ -104,9 +110,10 @@ export class InfraredWorkspace extends pulumi.ComponentResource {
         directory,
         run: {
           action: "access/write",
-          args: { directory: outputDirectory, names: Object.keys(files) },
+          args: { directory: outputDirectory, names: INVENTORY_FILES },
         },
         input: JSON.stringify(files),
+        rerunOn: [args.epoch],
       },
       { parent: this },
     );

@@ -19,6 +19,7 @@ interface Options {
   target?: ReturnType<typeof rdo>;
   nodes?: typeof NODES;
   machine?: string;
+  epoch?: string;
   steps?: (step: UndercloudStep) => boolean;
   preview?: boolean;
 }
@@ -39,6 +40,7 @@ async function deploy({ raw = {}, target = rdo("train"), ...options }: Options =
           overcloudUser: "heat-admin",
         },
         key: "SHA256:key",
+        epoch: options.epoch ?? "epoch-1",
       });
       const undercloud = new InfraredUndercloud("undercloud", {
         settings,
@@ -179,6 +181,15 @@ describe("Infrared's components", () => {
       const environment = (stack: typeof before) => stack.command(step).inputs["environment"];
       assert.notDeepEqual(environment(before), environment(after), step);
     }
+  });
+
+  it("look again at their files when some are gone, and install nothing again", async () => {
+    const [before, after] = [await deploy(), await deploy({ epoch: "epoch-2" })];
+    const changed = names(before.commands).filter((step) => {
+      const environment = (stack: typeof before) => stack.command(step).inputs["environment"];
+      return JSON.stringify(environment(before)) !== JSON.stringify(environment(after));
+    });
+    assert.deepEqual(changed, ["infrared-inventories", "install_infrared", "setup_infrared_env"]);
   });
 
   it("download nothing where images are packages", async () => {
