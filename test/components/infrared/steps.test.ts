@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   copyFileSync,
   existsSync,
@@ -302,6 +302,28 @@ describe("Infrared's steps", { concurrency: 2 }, () => {
       "plugin remove tripleo-undercloud",
       "plugin add plugins/tripleo-undercloud",
     ]);
+  });
+
+  it("run on a stand-in that answers as Infrared does", async () => {
+    const own = stack("answers");
+    await lendInstallation(own);
+    const status = (...argv: string[]) =>
+      spawnSync(own.paths.program, argv, {
+        cwd: own.paths.checkout,
+        env: { ...process.env, IR_HOME: own.home, ANSIBLE_CONFIG: `${own.home}/ansible.cfg` },
+      }).status;
+    // Without a plugin yet, it would look for all of them.
+    assert.equal(status("workspace", "list"), 1);
+    await succeeds(own.prepare());
+    const install = ["tripleo-undercloud", "--dry-run", "--images-task=import"];
+    assert.equal(status(...install, "--images-url=file:///i", "--version=train"), 0);
+    assert.equal(status(...install, "--image-url=file:///i"), 2);
+    assert.equal(status(...install, "--images-url=file:///i", "--version=9000"), 2);
+    assert.equal(status(...install), 1);
+    assert.equal(status("virsh"), 1);
+    assert.equal(status("virsh", "--host-address=h", "--host-key=k", "--vnc-external=yes"), 1);
+    assert.equal(status("workspace", "create", "stack"), 1);
+    assert.equal(status("workspace", "dance"), 2);
   });
 
   it("name what is wrong with the source or the Python", async () => {
