@@ -18,6 +18,7 @@ import { infraredSchema } from "../config/infrared.ts";
 import { differences } from "./infrared/compare.ts";
 import {
   CONTAINER_TARGETS,
+  removeImage,
   UndercloudContainer,
   type ContainerRelease,
 } from "./infrared/container.ts";
@@ -29,7 +30,7 @@ const CONTAINER_RELEASES = Object.keys(CONTAINER_TARGETS) as ContainerRelease[];
 const usage = `Usage: npm run verify:infrared -- --checkout PATH [--containers] [--keep] [--record]
   --checkout PATH   a git checkout of Infrared; it is copied and stays as it is
   --containers      installs underclouds in a container, too (${CONTAINER_RELEASES.join(", ")}); takes minutes
-  --keep            leaves the folder with Infrared's environment, and says where it is
+  --keep            leaves the folder with Infrared's environment and says where it is; leaves the image
   --record          writes components/infrared/contract from the checkout, and does nothing else`;
 
 /** Runs the project's own plans and steps with a real Infrared, and says of each whether it went as it must. */
@@ -276,6 +277,7 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     if (!values.keep && !verification.failed) await verification.remove();
   } finally {
+    if (values.containers && !values.keep) await removeImage();
     if (values.keep || verification.failed) console.log(`kept: ${verification.root}`);
     else rmSync(verification.root, { recursive: true, force: true });
   }

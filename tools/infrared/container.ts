@@ -117,6 +117,11 @@ export class UndercloudContainer {
   }
 }
 
+/** Removes what containers were made of; making it again takes a minute. */
+export async function removeImage(): Promise<void> {
+  await execa("docker", ["rmi", IMAGE], { reject: false, stdin: "ignore" });
+}
+
 async function docker(...argv: string[]): Promise<string> {
   const { stdout } = await execa("docker", argv, { stdin: "ignore", timeout: 300_000 });
   return stdout.trim();
