@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Specification } from "./specification.ts";
 
 /** What a step does at one point of its life. */
-export type StepRun = Pick<Specification, "action" | "argv" | "args"> & {
+export type StepRun = Pick<Specification, "action" | "argv" | "args" | "environment" | "cwd"> & {
   /** Seconds after which it is ended and counts as failed. Default 600. */
   timeoutSeconds?: number;
 };
