@@ -1,5 +1,6 @@
 import type { Context } from "../context.ts";
 import type { Task } from "../graph.ts";
+import { ansibleTask } from "./ansible.ts";
 import { dockerTask } from "./docker.ts";
 import { baseImageTask, openstackImageTask } from "./images.ts";
 import { kvmTask } from "./kvm.ts";
@@ -28,6 +29,7 @@ export function allTasks(context: Context): Task[] {
     languageTask(context),
     ...Object.keys(context.versions.plugins).map((plugin) => pluginTask(context, plugin)),
     openstackClientTask(context),
+    ansibleTask(context),
   ];
 }
 
