@@ -11,4 +11,6 @@ export const actions: Record<string, () => Promise<Action<never>>> = {
   "compute/guard": async () => (await import("../compute/guard.ts")).guardScaleDown,
   "compute/wait": async () => (await import("../compute/wait.ts")).waitForComputes,
   "compute/deregister": async () => (await import("../compute/registration.ts")).deregister,
+  "overcloud/play": async () => (await import("../overcloud/play.ts")).play,
+  "overcloud/skipped": async () => (await import("../overcloud/skipped.ts")).skipped,
 };
