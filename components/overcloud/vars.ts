@@ -75,7 +75,7 @@ export const VARIABLES_OF: Partial<Record<StepName, readonly (keyof OvercloudVar
     ...(["cloud_paths", "cloud_release", "cloud_nodes", "cloud_bmc"] as const),
     "cloud_libvirt_uri",
   ],
-  introspect_nodes: ["cloud_paths", "cloud_nodes"],
+  introspect_nodes: ["cloud_paths", "cloud_nodes", "cloud_release", "cloud_bmc"],
   create_flavors: ["cloud_paths", "cloud_nodes", "cloud_flavors"],
   build_heat_config: [
     ...(["cloud_paths", "cloud_roles", "cloud_heat_files"] as const),
@@ -84,16 +84,16 @@ export const VARIABLES_OF: Partial<Record<StepName, readonly (keyof OvercloudVar
   prepare_containers: ["cloud_paths", "cloud_release", "cloud_containers"],
   provision_networks: ["cloud_paths", "cloud_network_data", "cloud_stack"],
   provision_vips: ["cloud_paths", "cloud_vip_data", "cloud_stack"],
-  provision_nodes: ["cloud_paths", "cloud_baremetal_deployment", "cloud_stack", "cloud_release"],
+  provision_nodes: [
+    ...(["cloud_paths", "cloud_nodes", "cloud_baremetal_deployment"] as const),
+    ...(["cloud_stack", "cloud_release"] as const),
+  ],
   run_deploy_overcloud: [
-    ...(["cloud_paths", "cloud_release", "cloud_stack"] as const),
+    ...(["cloud_paths", "cloud_release", "cloud_stack", "cloud_nodes"] as const),
     // What the command reads, so that it runs again when that changes.
-    ...([
-      "cloud_heat_files",
-      "cloud_deploy_script",
-      "cloud_user_files",
-      "cloud_containers",
-    ] as const),
+    ...(["cloud_heat_files", "cloud_deploy_script", "cloud_user_files", "cloud_roles"] as const),
+    ...(["cloud_containers", "cloud_network_data", "cloud_vip_data"] as const),
+    "cloud_baremetal_deployment",
   ],
 };
 

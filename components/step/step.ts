@@ -23,7 +23,15 @@ export interface StepArgs {
   rerunOn?: pulumi.Input<string[]>;
   /** Whether what it prints goes to Pulumi as progress. Default true; false for a step whose result is secret. */
   progress?: boolean;
+  /** Whether the step stays as it was when its inputs change: one that was done stays done. Default false. */
+  keep?: boolean;
 }
+
+/** What a command that runs a step is made of. */
+const INPUTS = [
+  ...["create", "delete", "stdin", "environment", "interpreter", "dir"],
+  ...["addPreviousOutputInEnv", "logging"],
+];
 
 /** Where the program is; steps run there, whatever folder `pulumi` was called from. */
 export const PROJECT_DIRECTORY = join(import.meta.dirname, "../..");
@@ -66,6 +74,7 @@ export class Step extends pulumi.ComponentResource {
       parent: this,
       deleteBeforeReplace: true,
       ...(options?.deletedWith && { deletedWith: options.deletedWith }),
+      ...(args.keep && { ignoreChanges: INPUTS }),
     });
     this.result = run.stdout;
     this.registerOutputs({ result: this.result });
