@@ -13,6 +13,7 @@ const usage = `Usage: npm run <command>, or node tools/bootstrap.mjs <command>
   up [--stack dev] [-- <pulumi up's>]  set-up, then deploys the stack
   test [file, folder or glob …]        set-up, then the tests
   lint                                 linter, formatter and compiler, without changing anything
+  verify-tripleo                       set-up, then judges the overcloud's plans by TripleO's own tools
   bench […]                            set-up, then measures (tools/bench.ts)
   daemons-stop                         ends the daemons that set-up started`;
 
@@ -43,8 +44,9 @@ async function main(argv: readonly string[]): Promise<number> {
       const options = { cwd: project.root, env: context?.childEnv ?? process.env };
       return context ? foreground("npm", ["run", "--silent", "lint"], options) : 1;
     }
+    case "verify-tripleo":
     case "bench": {
-      const script = path.join(project.root, "tools", "bench.ts");
+      const script = path.join(project.root, "tools", `${command}.ts`);
       const context = await setUp(project, "up");
       const options = { cwd: project.root, env: context?.childEnv ?? process.env };
       return context ? foreground(process.execPath, [script, ...args], options) : 1;
