@@ -157,7 +157,7 @@ describe("the overcloud's playbook over ssh", { timeout: 30 * 60_000 }, () => {
         parameter_defaults: { Extra: true },
       });
       const script = await hosts.read("/home/stack/deploy_overcloud.sh");
-      assert.match(script, /exec openstack overcloud deploy .* --log-file 'a b' "\$@"\n/);
+      assert.match(script, /exec openstack overcloud deploy .* --log-file 'a b' "\$@"$/);
     });
 
     it("ties each node to its place and keeps what inspection found", async () => {
