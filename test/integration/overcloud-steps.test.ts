@@ -69,6 +69,13 @@ describe("the overcloud's steps under pulumi", { timeout: 15 * 60_000 }, () => {
     assert.match(await hosts.read("/etc/sysctl.d/90-overcloud.conf"), /vm\.swappiness = 10/);
   });
 
+  it("runs a step that was left out once it is chosen", async () => {
+    await set("steps", [...CHOSEN, "gen_ssh_key"].join(","));
+    await stack.up();
+    assert.match(await hosts.read("/home/stack/.ssh/id_rsa"), /PRIVATE KEY/);
+    assert.deepEqual(runs(), { tune_undercloud: 2, build_heat_config: 1 });
+  });
+
   it("names the step that failed and its log, and goes on there", async () => {
     await hosts.run("undercloud", "chmod", "a-x", "/usr/local/bin/sysctl");
     await set("sysctl", "20");
