@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ACCESS_FILES } from "./components/access/access-files.ts";
+import { ACCESS_FILES } from "./components/control-plane.ts";
 import { SimulatedComputes } from "./components/compute/simulated-computes.ts";
 import { CredentialSeed } from "./components/credentials/seed.ts";
 import { contentHash } from "./components/image/content-hash.ts";
 import { IMAGE_CONTEXT, OpenStackImage } from "./components/image/openstack-image.ts";
-import { StandaloneControlPlane } from "./components/standalone/control-plane.ts";
+import { makeControlPlane } from "./components/make-control-plane.ts";
+import { routedNetworks } from "./components/tripleo/routes.ts";
 import { PROJECT_DIRECTORY } from "./components/step/step.ts";
 import { currentEpoch } from "./components/upkeep/epoch.ts";
 import { loadSettings } from "./config/load.ts";
@@ -16,6 +17,7 @@ const { epoch, reasons } = await currentEpoch({
   directory: outputDirectory,
   files: ACCESS_FILES,
   host,
+  routes: routedNetworks(settings),
   preview: pulumi.runtime.isDryRun(),
 });
 if (reasons.length > 0) await pulumi.log.info(`to be repaired: ${reasons.join("; ")}`);
@@ -27,7 +29,7 @@ const image = new OpenStackImage("image", {
 });
 const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
 
-const controlPlane = new StandaloneControlPlane("control-plane", {
+const controlPlane = await makeControlPlane("control-plane", {
   settings,
   stack,
   imageId: image.imageId,
@@ -61,10 +63,6 @@ export const hypervisors = computes.hypervisors.apply(({ registered, names }) =>
 }));
 
 /** The APIs as this machine reaches them. */
-export const endpoints = Object.fromEntries(
-  Object.entries(controlPlane.plan.endpoints).map(([api, urls]) => [api, urls.public]),
-);
+export const endpoints = controlPlane.endpoints;
 
-export const cloudsYaml = controlPlane.access.cloudsYaml;
-export const openrc = controlPlane.access.openrc;
-export const inventory = controlPlane.access.inventory;
+export const { cloudsYaml, openrc, inventory } = controlPlane.access;

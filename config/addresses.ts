@@ -10,6 +10,11 @@ function toNumber(address: ipaddr.IPv4): number {
   return address.toByteArray().reduce((sum, byte) => sum * 256 + byte, 0);
 }
 
+/** An IPv4 address as a number. */
+export function addressNumber(address: string): number {
+  return toNumber(ipaddr.IPv4.parse(address));
+}
+
 /** @throws Error if `cidr` is not an IPv4 network. */
 export function rangeOf(cidr: string): Range {
   const [, prefix] = ipaddr.IPv4.parseCIDR(cidr);

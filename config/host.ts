@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import { totalmem } from "node:os";
 import { execa, ExecaError } from "execa";
 import { labelOf, STACK_LABEL } from "../components/names.ts";
+import type { Settings } from "./schema.ts";
 
 /** What the machine has and uses, as far as settings must agree with it. What the stack itself uses is left out. */
 export interface HostFacts {
@@ -20,7 +21,20 @@ export interface HostFacts {
 }
 
 /** Settings that a deployed cloud can't change, as labels of its network keep them. */
-export const LIVING_KEYS = ["networking", "cidr", "tenantCidr"] as const;
+export const LIVING_KEYS = ["controlPlane", "networking", "cidr", "tenantCidr"] as const;
+
+/** Labels of a stack's network, by which later settings are held against what is deployed. */
+export function livingLabels({
+  controlPlane,
+  networking,
+  network,
+}: Pick<Settings, "controlPlane" | "networking" | "network">): Record<
+  (typeof LIVING_KEYS)[number],
+  string
+> {
+  return { controlPlane, networking, cidr: network.cidr, tenantCidr: network.tenantCidr };
+}
+
 export type LivingCloud = { name: string } & Partial<Record<(typeof LIVING_KEYS)[number], string>>;
 
 /**

@@ -1,6 +1,19 @@
 import { indexOf } from "../components/compute/hosts.ts";
 import { SERVICES } from "../components/standalone/services.ts";
+import { undercloudTarget } from "../components/infrared/target.ts";
+import { bridgesOf } from "../components/libvirt/plan.ts";
+import { selectSteps } from "../components/overcloud/steps.ts";
 import { overlap, usableAddresses } from "./addresses.ts";
+import { checkInfrared } from "./infrared.ts";
+import {
+  checkLibvirt,
+  checkLibvirtHost,
+  HOST_RESERVE_MB,
+  libvirtNetworks,
+  MAX_CONTROLLERS,
+  nodesMemoryMb,
+} from "./libvirt.ts";
+import { checkBmcPorts, checkOvercloud } from "./overcloud.ts";
 import type { HostFacts } from "./host.ts";
 import type { Problem } from "./problems.ts";
 import type { Networking, Settings } from "./schema.ts";
@@ -17,7 +30,7 @@ export const COMPUTE_MEMORY_MB: Record<Networking, number> = { ovn: 160, ovs: 31
 /** Rules that involve several keys: pure, so that they hold on any machine. */
 export function checkSettings(settings: Settings): Problem[] {
   const { network, computes, compute, ports } = settings;
-  const problems: Problem[] = [];
+  const problems: Problem[] = settings.controlPlane === "tripleo" ? checkTripleo(settings) : [];
 
   const needed = FIRST_COMPUTE_OFFSET - 1 + computes;
   for (const key of ["cidr", "tunnelCidr"] as const) {
@@ -73,6 +86,44 @@ export function checkSettings(settings: Settings): Problem[] {
   return problems;
 }
 
+/** Rules of `controlPlane: tripleo`; its keys are nobody's business otherwise. */
+function checkTripleo(settings: Settings): Problem[] {
+  const { names, computes, network, libvirt, overcloud } = settings;
+  const { compute } = libvirt.nodes;
+  const problems = [
+    ...checkLibvirt(libvirt, names),
+    ...checkInfrared(settings.infrared, undercloudTarget(settings)),
+    ...checkOvercloud(settings),
+    ...checkBmcPorts(overcloud, MAX_CONTROLLERS + compute.count),
+  ];
+  for (const key of ["cidr", "tunnelCidr"] as const) {
+    for (const [otherKey, other] of libvirtNetworks(libvirt)) {
+      if (!overlap(network[key], other)) continue;
+      const message = `overlaps ${otherKey} (${other})`;
+      problems.push({ key: `network.${key}`, value: network[key], message, involves: [otherKey] });
+    }
+  }
+  if (computes > 0 && compute.count === 0) {
+    problems.push({
+      key: "libvirt.nodes.compute.count",
+      value: 0,
+      message: "must be at least 1: simulated computes take their configuration from a real one",
+      involves: ["computes"],
+    });
+  }
+  const { steps } = selectSteps(overcloud.release, settings);
+  if (computes > 0 && steps.every(({ name }) => name !== "simulate_compute_node")) {
+    problems.push({
+      key: "computes",
+      value: computes,
+      message:
+        "needs the step simulate_compute_node, which steps or skip leave out: add it, or set computes to 0",
+      involves: ["steps", "skip"],
+    });
+  }
+  return problems;
+}
+
 /** Rules that involve the machine. */
 export function checkHost(settings: Settings, host: HostFacts): Problem[] {
   const { network, computes, networking, ports } = settings;
@@ -89,7 +140,13 @@ export function checkHost(settings: Settings, host: HostFacts): Problem[] {
       });
     }
   }
-  for (const [api, port] of Object.entries(ports)) {
+  const tripleo = settings.controlPlane === "tripleo";
+  if (tripleo) {
+    problems.push(
+      ...checkLibvirtHost(settings.libvirt, host, Object.values(bridgesOf(settings.names))),
+    );
+  }
+  for (const [api, port] of tripleo ? [] : Object.entries(ports)) {
     if (host.portsInUse.includes(port)) {
       problems.push({
         key: `ports.${api}`,
@@ -99,17 +156,18 @@ export function checkHost(settings: Settings, host: HostFacts): Problem[] {
     }
   }
   problems.push(...checkNames(settings, host), ...checkLiving(settings, host));
-  const needed = memoryNeededMb(computes, networking);
-  if (needed > host.memoryMb) {
-    const most = Math.max(
-      0,
-      Math.floor((host.memoryMb - CONTROL_PLANE_MEMORY_MB) / COMPUTE_MEMORY_MB[networking]),
-    );
+  const base = tripleo
+    ? nodesMemoryMb(settings.libvirt) + HOST_RESERVE_MB
+    : CONTROL_PLANE_MEMORY_MB;
+  const needed = base + computes * COMPUTE_MEMORY_MB[networking];
+  // Nodes that do not fit by themselves are reported as what they are.
+  if (needed > host.memoryMb && !(tripleo && base > host.memoryMb)) {
+    const most = Math.max(0, Math.floor((host.memoryMb - base) / COMPUTE_MEMORY_MB[networking]));
     problems.push({
       key: "computes",
       value: computes,
-      message: `needs about ${needed} MiB of memory (${CONTROL_PLANE_MEMORY_MB} for the control plane and ${COMPUTE_MEMORY_MB[networking]} for each compute), this machine has ${host.memoryMb}; at most ${most} fit`,
-      involves: ["networking"],
+      message: `needs about ${needed} MiB of memory (${base} for the control plane and ${COMPUTE_MEMORY_MB[networking]} for each compute), this machine has ${host.memoryMb}; at most ${most} fit`,
+      involves: ["networking", "libvirt.nodes"],
     });
   }
   return problems;
@@ -135,9 +193,11 @@ function checkNames({ names, computes }: Settings, { foreignNames }: HostFacts):
 }
 
 /** What a deployed cloud keeps in its databases and addresses can't be changed under it. */
-function checkLiving({ names, networking, network }: Settings, { living }: HostFacts): Problem[] {
+function checkLiving(settings: Settings, { living }: HostFacts): Problem[] {
+  const { controlPlane, names, networking, network } = settings;
   if (living === undefined) return [];
   const pairs = [
+    ["controlPlane", controlPlane, living.controlPlane],
     ["names", names, living.name],
     ["networking", networking, living.networking],
     ["network.cidr", network.cidr, living.cidr],
@@ -154,9 +214,4 @@ function checkLiving({ names, networking, network }: Settings, { living }: HostF
           },
         ],
   );
-}
-
-/** Memory that a cloud of this size takes, in MiB. */
-export function memoryNeededMb(computes: number, networking: Networking): number {
-  return CONTROL_PLANE_MEMORY_MB + computes * COMPUTE_MEMORY_MB[networking];
 }

@@ -1,28 +1,11 @@
-import ipaddr from "ipaddr.js";
 import { z } from "zod";
+import { choice, cidr, integer } from "./fields.ts";
+import { infraredSchema } from "./infrared.ts";
+import { libvirtSchema } from "./libvirt.ts";
+import { confirmSchema, overcloudSchema, skipSchema, stepsSchema } from "./overcloud.ts";
 
 /** The most computes one stack takes: a Linux bridge has 1024 ports, the control plane and the host need some. */
 export const MAX_COMPUTES = 1000;
-
-const integer = (minimum: number, maximum: number) =>
-  z
-    .number({ error: `must be a whole number from ${minimum} to ${maximum}` })
-    .refine((value) => Number.isInteger(value) && value >= minimum && value <= maximum, {
-      error: `must be a whole number from ${minimum} to ${maximum}`,
-    });
-
-const choice = <const T extends [string, ...string[]]>(...values: T) =>
-  z.enum(values, { error: `must be one of: ${values.join(", ")}` });
-
-const cidr = z
-  .string({ error: "must be an IPv4 network such as 10.79.0.0/20" })
-  .refine(isIPv4Network, { error: "must be an IPv4 network such as 10.79.0.0/20" });
-
-function isIPv4Network(text: string): boolean {
-  if (!ipaddr.IPv4.isValidCIDRFourPartDecimal(text)) return false;
-  const [, prefix] = ipaddr.IPv4.parseCIDR(text);
-  return text === `${ipaddr.IPv4.networkAddressFromCIDR(text).toString()}/${prefix}`;
-}
 
 const port = integer(1, 65535);
 
@@ -35,7 +18,7 @@ export const NAME_PATTERN = /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/;
 /** Every key of the stack's configuration. Ranges are checked here, what involves several keys or the host in rules.ts. */
 export const settingsSchema = z.strictObject({
   /** What answers the OpenStack APIs. */
-  controlPlane: choice("standalone").default("standalone"),
+  controlPlane: choice("standalone", "tripleo").default("standalone"),
   /** Number of simulated computes. */
   computes: integer(0, MAX_COMPUTES).default(3),
   /** Networking of the computes: OVN, or neutron's Open vSwitch agent. */
@@ -77,6 +60,15 @@ export const settingsSchema = z.strictObject({
       nova: port.default(8774),
     })
     .prefault({}),
+  /** Networks and virtual machines of `controlPlane: tripleo`. */
+  libvirt: libvirtSchema,
+  /** The tool that installs its undercloud. */
+  infrared: infraredSchema,
+  /** What is deployed on it. */
+  overcloud: overcloudSchema,
+  steps: stepsSchema,
+  skip: skipSchema,
+  confirm: confirmSchema,
   /** Prefix of the names of everything the stack makes. */
   names: z.string({ error: "must be a name" }).regex(NAME_PATTERN, {
     error: "must be 1 to 40 lower-case letters, digits and dashes, starting with a letter",

@@ -13,7 +13,9 @@ const usage = `Usage: npm run <command>, or node tools/bootstrap.mjs <command>
   up [--stack dev] [-- <pulumi up's>]  set-up, then deploys the stack
   test [file, folder or glob …]        set-up, then the tests
   lint                                 linter, formatter and compiler, without changing anything
+  verify-tripleo                       set-up, then judges the overcloud's plans by TripleO's own tools
   bench […]                            set-up, then measures (tools/bench.ts)
+  verify-infrared --checkout PATH […]  the plans for Infrared with a real one (tools/verify-infrared.ts)
   daemons-stop                         ends the daemons that set-up started`;
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -43,11 +45,19 @@ async function main(argv: readonly string[]): Promise<number> {
       const options = { cwd: project.root, env: context?.childEnv ?? process.env };
       return context ? foreground("npm", ["run", "--silent", "lint"], options) : 1;
     }
+    case "verify-tripleo":
     case "bench": {
-      const script = path.join(project.root, "tools", "bench.ts");
+      const script = path.join(project.root, "tools", `${command}.ts`);
       const context = await setUp(project, "up");
       const options = { cwd: project.root, env: context?.childEnv ?? process.env };
       return context ? foreground(process.execPath, [script, ...args], options) : 1;
+    }
+    case "verify-infrared": {
+      // Needs nothing of set-up but the packages that bootstrap.mjs has seen to.
+      const script = path.join(project.root, "tools", "verify-infrared.ts");
+      const options = { cwd: project.root, env: process.env };
+      const argv = ["--disable-warning=ExperimentalWarning", script, ...args];
+      return foreground(process.execPath, argv, options);
     }
     case "daemons-stop":
       return stopDaemons(project);

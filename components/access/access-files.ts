@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../../config/schema.ts";
+import { ACCESS_FILES } from "../control-plane.ts";
 import { planComputes } from "../compute/plan.ts";
 import type { Credentials } from "../credentials/derive.ts";
 import type { ControlPlanePlan } from "../standalone/plan.ts";
@@ -17,9 +18,6 @@ export interface AccessFilesArgs {
   /** Changes when the files have to be written again; see components/upkeep. */
   epoch: string;
 }
-
-/** What is written, by name in the output folder. */
-export const ACCESS_FILES = ["clouds.yaml", "openrc", "inventory.yml"] as const;
 
 /** clouds.yaml, openrc and the ansible inventory, mode 0600, in the stack's output folder. */
 export class AccessFiles extends pulumi.ComponentResource {

@@ -1,5 +1,7 @@
 import { stringify } from "yaml";
 import type { ComputePlan } from "../compute/plan.ts";
+import { nodesInventory, type NodesAccess } from "../libvirt/access.ts";
+import type { TopologyPlan } from "../libvirt/plan.ts";
 import { REGION } from "../standalone/services.ts";
 
 /** What a user of the cloud needs to know. */
@@ -61,12 +63,6 @@ export function inventory(
   computes: ComputePlan[],
   files: { cloudsYaml: string; cloud: string },
 ): string {
-  const inContainer = (containerName: string, extra: Record<string, string>) => ({
-    ansible_connection: "community.docker.docker",
-    ansible_host: containerName,
-    ansible_python_interpreter: "/usr/bin/python3",
-    ...extra,
-  });
   return stringify({
     all: {
       vars: { os_client_config_file: files.cloudsYaml, os_cloud: files.cloud },
@@ -80,15 +76,46 @@ export function inventory(
             ]),
           ),
         },
-        computes: {
-          hosts: Object.fromEntries(
-            computes.map(({ host, containerName, address, id }) => [
-              host,
-              inContainer(containerName, { address, compute_id: id }),
-            ]),
-          ),
-        },
+        computes: { children: { simulated_computes: {} } },
+        simulated_computes: { hosts: simulatedHosts(computes, ({ host }) => host) },
       },
     },
   });
+}
+
+/** An ansible inventory of a TripleO cloud: its nodes, reached by ssh, and its simulated computes, through docker. */
+export function tripleoInventory(
+  plan: TopologyPlan,
+  access: NodesAccess,
+  computes: ComputePlan[],
+  files: { cloudsYaml: string; cloud: string },
+): string {
+  return stringify({
+    all: {
+      vars: { os_client_config_file: files.cloudsYaml, os_cloud: files.cloud },
+      children: {
+        ...nodesInventory(plan, access),
+        // By their containers' names: the overcloud has real computes of the same names.
+        simulated_computes: { hosts: simulatedHosts(computes, (each) => each.containerName) },
+      },
+    },
+  });
+}
+
+function simulatedHosts(computes: ComputePlan[], nameOf: (compute: ComputePlan) => string) {
+  return Object.fromEntries(
+    computes.map((compute) => [
+      nameOf(compute),
+      inContainer(compute.containerName, { address: compute.address, compute_id: compute.id }),
+    ]),
+  );
+}
+
+function inContainer(containerName: string, extra: Record<string, string>) {
+  return {
+    ansible_connection: "community.docker.docker",
+    ansible_host: containerName,
+    ansible_python_interpreter: "/usr/bin/python3",
+    ...extra,
+  };
 }

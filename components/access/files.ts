@@ -16,14 +16,17 @@ export const writeFiles: Action<FilesArgs> = async ({ directory, names }, { read
   for (const name of names) {
     const content = contents[name];
     if (content === undefined) throw new Error(`no content was given for ${name}`);
-    const path = join(directory, name);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    // Written beside and renamed: nobody ever reads half a file.
-    await writeFile(`${path}.new`, content, { mode: 0o600 });
-    await rename(`${path}.new`, path);
+    await writePrivately(join(directory, name), content);
   }
   return names;
 };
+
+/** Writes a file of mode 0600, beside and renamed: nobody ever reads half of it. */
+export async function writePrivately(path: string, content: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeFile(`${path}.new`, content, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
 
 /** Removes them, and the stack's whole folder of outputs and logs with them. */
 export const removeFiles: Action<FilesArgs> = async ({ directory }) => {

@@ -1,9 +1,13 @@
+import type { Files } from "../container/uploads.ts";
+
 /** What a simulated compute must know of a control plane, whichever kind that is. All of it is secret. */
 export interface ComputeConnection {
-  /** Where nova's services are and how to log in there, as a file of nova.conf.d. */
-  novaConf: string;
-  /** The same for neutron's Open vSwitch agent, as a file of neutron.conf.d. */
-  neutronConf: string;
+  /** Files of nova.conf.d: where nova's services are, how to log in there, and what the simulation is like. */
+  nova: Files;
+  /** The same for neutron's Open vSwitch agent, as files of neutron.conf.d. */
+  agent: Files;
   /** tcp:ADDRESS:PORT of OVN's southbound database; absent with the Open vSwitch agent. */
   ovnRemote?: string;
+  /** Names that these files use and no DNS of the compute's knows. */
+  hosts?: { host: string; ip: string }[];
 }

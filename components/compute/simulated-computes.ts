@@ -134,13 +134,12 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         ]),
         networksAdvanced: [{ name: args.networkName, ipv4Address: compute.address }],
         uploads: uploads(
-          args.connection.apply(({ novaConf, neutronConf }): Files => ({
-            "/etc/nova/nova.conf.d/50-stack.conf": novaConf,
-            ...(networking === "ovs"
-              ? { "/etc/neutron/neutron.conf.d/50-stack.conf": neutronConf }
-              : {}),
+          args.connection.apply(({ nova, agent }): Files => ({
+            ...nova,
+            ...(networking === "ovs" && agent),
           })),
         ),
+        hosts: args.connection.apply(({ hosts = [] }) => hosts),
         capabilities: { adds: ["CAP_NET_ADMIN", "CAP_SYS_NICE"] },
         devices: [{ hostPath: "/dev/net/tun", containerPath: "/dev/net/tun", permissions: "rwm" }],
         // eth0 and the tunnels' bridge are on one wire: each answers for its own address only.

@@ -1,4 +1,5 @@
-import { createHmac } from "node:crypto";
+import { createHmac, createPrivateKey } from "node:crypto";
+import sshpk from "sshpk";
 
 /** Who needs a password. Adding one changes nobody else's. */
 export const ACCOUNTS = [
@@ -24,6 +25,35 @@ export interface Credentials {
   /** Keys by file name, for keystone's tokens and its credential store. */
   fernetKeys: Record<string, string>;
   credentialKeys: Record<string, string>;
+  /** Password of the nodes' BMCs: 96 bits, as IPMI takes no more than 20 characters. */
+  bmcPassword: string;
+  /** Password of the undercloud's user. */
+  undercloudPassword: string;
+  /** The stack's key for ssh to its nodes. */
+  sshKey: SshKey;
+}
+
+/** An Ed25519 key pair. */
+export interface SshKey {
+  /** PKCS #8 in PEM, which is the same text for the same key; OpenSSH's own format is not. */
+  privateKey: string;
+  /** One line of an authorized_keys file, without a comment. */
+  publicKey: string;
+}
+
+/** DER of a PKCS #8 structure up to the 32 bytes of the Ed25519 key that end it. */
+const ED25519_PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
+
+function sshKey(secret: Buffer): SshKey {
+  const key = createPrivateKey({
+    key: Buffer.concat([ED25519_PKCS8, secret]),
+    format: "der",
+    type: "pkcs8",
+  });
+  const privateKey = key.export({ format: "pem", type: "pkcs8" }).toString();
+  const publicKey = sshpk.parsePrivateKey(privateKey, "pkcs8").toPublic();
+  publicKey.comment = "";
+  return { privateKey, publicKey: publicKey.toString("ssh").trim() };
 }
 
 /**
@@ -47,5 +77,8 @@ export function deriveCredentials(seed: string): Credentials {
     passwords,
     fernetKeys: { "0": fernetKey("fernet:0"), "1": fernetKey("fernet:1") },
     credentialKeys: { "0": fernetKey("credential:0"), "1": fernetKey("credential:1") },
+    undercloudPassword: derive("password:undercloud").subarray(0, 24).toString("base64url"),
+    bmcPassword: derive("password:bmc").subarray(0, 12).toString("base64url"),
+    sshKey: sshKey(derive("ssh-key")),
   };
 }

@@ -60,9 +60,19 @@ export interface CloudReference {
 /** The newest API versions that these steps use; without the header the oldest are spoken. */
 const VERSIONS: Partial<Record<ServiceType, string>> = {
   // From 2.95 on an evacuated server stays stopped on its new host.
-  compute: "compute 2.93",
-  placement: "placement 1.36",
+  compute: "2.93",
+  placement: "1.36",
 };
+
+/** How nova and placement tell what they speak, below a version's URL and at the root. */
+const discoverySchema = z.union([
+  z
+    .object({ version: z.object({ version: z.string() }) })
+    .transform(({ version }) => version.version),
+  z
+    .object({ versions: z.array(z.object({ max_version: z.string() })).min(1) })
+    .transform(({ versions }) => versions[0]?.max_version ?? ""),
+]);
 
 const REQUEST_TIMEOUT_MS = 60_000;
 
@@ -74,6 +84,8 @@ export class OpenStackClient {
   readonly #token: string;
   readonly #catalog: Map<string, string>;
   readonly #signal: AbortSignal;
+  /** What is spoken with each service. */
+  readonly #versions = new Map(Object.entries(VERSIONS));
 
   private constructor(token: string, catalog: Map<string, string>, signal: AbortSignal) {
     this.#token = token;
@@ -175,10 +187,25 @@ export class OpenStackClient {
   ): Promise<Response> {
     const base = this.#catalog.get(service);
     if (!base) throw new Error(`the cloud's catalogue has no ${service} service`);
-    const version = VERSIONS[service];
+    const version = this.#versions.get(service);
     const headers: Record<string, string> = { "x-auth-token": this.#token };
-    if (version) headers["openstack-api-version"] = version;
-    return await request(method, `${base}${path}`, this.#signal, headers, body);
+    if (version) headers["openstack-api-version"] = `${service} ${version}`;
+    try {
+      return await request(method, `${base}${path}`, this.#signal, headers, body);
+    } catch (error) {
+      // An older release: from now on the newest that it has.
+      if (!(error instanceof ApiError && error.status === 406 && version)) throw error;
+      const newest = await this.#newest(base);
+      if (newest === version) throw error;
+      this.#versions.set(service, newest);
+      return await this.#call(method, service, path, body);
+    }
+  }
+
+  async #newest(base: string): Promise<string> {
+    const headers = { "x-auth-token": this.#token };
+    const answer = await request("GET", `${base}/`, this.#signal, headers);
+    return discoverySchema.parse(await answer.json());
   }
 }
 

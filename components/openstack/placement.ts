@@ -46,7 +46,10 @@ export async function removeProvider(client: OpenStackClient, uuid: string): Pro
       ),
       project_id: held.project_id,
       user_id: held.user_id,
-      consumer_generation: held.consumer_generation ?? null,
+      // Unknown to releases before rocky.
+      ...(held.consumer_generation !== undefined && {
+        consumer_generation: held.consumer_generation,
+      }),
     });
   }
   await client.delete("placement", `/resource_providers/${uuid}`);

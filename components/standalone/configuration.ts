@@ -1,5 +1,6 @@
 import type { ApiName, Settings } from "../../config/schema.ts";
 import type { ComputeConnection } from "../compute/connection.ts";
+import { simulationOf, SIMULATED_DRIVER } from "../compute/simulation.ts";
 import type { Files } from "../container/uploads.ts";
 import type { Account, Credentials } from "../credentials/derive.ts";
 import { renderIni, type Ini } from "../ini.ts";
@@ -59,16 +60,15 @@ export class Configuration {
     const { compute, networking } = this.#settings;
     const { addresses } = this.#plan;
     return {
-      novaConf: renderIni({
-        ...this.#novaCommon(),
-        simulation: {
-          vcpus: compute.vcpus,
-          memory_mb: compute.memoryMb,
-          disk_gb: compute.diskGb,
-          boot_delay: compute.bootDelaySeconds,
-        },
-      }),
-      neutronConf: renderIni(this.#openvswitchAgent()),
+      nova: {
+        "/etc/nova/nova.conf.d/50-stack.conf": renderIni({
+          ...this.#novaCommon(),
+          simulation: simulationOf(compute),
+        }),
+      },
+      agent: {
+        "/etc/neutron/neutron.conf.d/50-stack.conf": renderIni(this.#openvswitchAgent()),
+      },
       ...(networking === "ovn" && {
         ovnRemote: `tcp:${addresses["ovn-sb-db"]}:${OVN_SOUTHBOUND_PORT}`,
       }),
@@ -224,7 +224,7 @@ export class Configuration {
     return {
       DEFAULT: {
         transport_url: this.#messageBus(),
-        compute_driver: "overcloud_simulation.SimulatedDriver",
+        compute_driver: SIMULATED_DRIVER,
         report_interval: compute.reportIntervalSeconds,
         service_down_time: compute.downTimeSeconds,
       },

@@ -1,9 +1,9 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import type { Settings } from "../../config/schema.ts";
 import { AccessFiles } from "../access/access-files.ts";
-import type { Credentials } from "../credentials/derive.ts";
+import { stackNetwork } from "../container/network.ts";
 import { uploads } from "../container/uploads.ts";
+import type { ControlPlane, ControlPlaneArgs } from "../control-plane.ts";
 import { labelList, labelsOf } from "../names.ts";
 import type { CloudReference } from "../openstack/client.ts";
 import { Step } from "../step/step.ts";
@@ -11,60 +11,36 @@ import type { ComputeConnection } from "../compute/connection.ts";
 import { Configuration } from "./configuration.ts";
 import { planControlPlane, type ControlPlanePlan, type ServicePlan } from "./plan.ts";
 
-export interface StandaloneControlPlaneArgs {
-  settings: Settings;
-  /** Stack that everything is labelled with. */
-  stack: string;
-  /** Image that holds all services. */
-  imageId: pulumi.Input<string>;
-  credentials: pulumi.Output<Credentials>;
-  /** Folder for what the stack writes for its user. */
-  outputDirectory: string;
-  /** Changes when waiting and writing has to be done again; see components/upkeep. */
-  epoch: string;
-}
-
 /** Seconds until every API has answered; a first start on two busy cores takes about 30. */
 const API_TIMEOUT_SECONDS = 300;
 
 /** OpenStack from distribution packages: one container per service, on a network of the stack. */
-export class StandaloneControlPlane extends pulumi.ComponentResource {
+export class StandaloneControlPlane extends pulumi.ComponentResource implements ControlPlane {
   readonly plan: ControlPlanePlan;
-  /** The docker network that the computes join. */
   readonly networkName: pulumi.Output<string>;
-  /** What a compute must know; secret. */
   readonly computeConnection: pulumi.Output<ComputeConnection>;
   readonly access: AccessFiles;
-  /** How steps reach the cloud. */
   readonly cloud: CloudReference;
-  /** Program that maps hosts to their cell by their services, with its arguments. */
   readonly mapHosts: string[];
-  /** Created once every API answers. */
   readonly ready: Step;
+  readonly endpoints: Record<string, string>;
 
-  constructor(
-    name: string,
-    args: StandaloneControlPlaneArgs,
-    options?: pulumi.ComponentResourceOptions,
-  ) {
+  constructor(name: string, args: ControlPlaneArgs, options?: pulumi.ComponentResourceOptions) {
     super("overcloud:index:StandaloneControlPlane", name, {}, options);
     const { settings, stack, outputDirectory } = args;
     this.plan = planControlPlane(settings);
+    this.endpoints = Object.fromEntries(
+      Object.entries(this.plan.endpoints).map(([api, urls]) => [api, urls.public]),
+    );
     const configuration = args.credentials.apply(
       (credentials) => new Configuration(settings, this.plan, credentials),
     );
     this.computeConnection = pulumi.secret(configuration.apply((c) => c.computeConnection()));
 
-    const network = new docker.Network(
-      `${name}-network`,
-      {
-        name: this.plan.network.name,
-        driver: "bridge",
-        ipamConfigs: [{ subnet: this.plan.network.cidr, gateway: this.plan.network.gateway }],
-        labels: labelList(labelsOf(stack, this.plan.network.labels)),
-      },
-      { parent: this, deleteBeforeReplace: true },
-    );
+    const network = new docker.Network(`${name}-network`, stackNetwork(stack, this.plan.network), {
+      parent: this,
+      deleteBeforeReplace: true,
+    });
     this.networkName = network.name;
 
     const containers = new Map<string, docker.Container>();
@@ -101,9 +77,7 @@ export class StandaloneControlPlane extends pulumi.ComponentResource {
           action: "standalone/wait",
           args: {
             ...this.cloud,
-            endpoints: Object.fromEntries(
-              Object.entries(this.plan.endpoints).map(([api, urls]) => [api, urls.public]),
-            ),
+            endpoints: this.endpoints,
             inspectGates: [
               ...["docker", "inspect", "--format"],
               "{{slice .Name 1}} {{.State.Health.Status}} {{.State.StartedAt}}",
@@ -138,7 +112,7 @@ export class StandaloneControlPlane extends pulumi.ComponentResource {
 
   #container(
     service: ServicePlan,
-    { imageId, stack }: StandaloneControlPlaneArgs,
+    { imageId, stack }: ControlPlaneArgs,
     configuration: pulumi.Output<Configuration>,
     dependsOn: pulumi.Resource[],
   ): docker.Container {

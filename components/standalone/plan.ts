@@ -1,5 +1,5 @@
 import { addressAt } from "../../config/addresses.ts";
-import type { LIVING_KEYS } from "../../config/host.ts";
+import { livingLabels, type LIVING_KEYS } from "../../config/host.ts";
 import type { ApiName, Settings } from "../../config/schema.ts";
 import {
   APIS,
@@ -35,7 +35,6 @@ export interface ControlPlanePlan {
   network: {
     name: string;
     cidr: string;
-    gateway: string;
     labels: Record<(typeof LIVING_KEYS)[number], string>;
   };
   services: ServicePlan[];
@@ -77,8 +76,7 @@ export function planControlPlane(settings: Settings): ControlPlanePlan {
     network: {
       name: names,
       cidr: network.cidr,
-      gateway: addressAt(network.cidr, 1),
-      labels: { networking, cidr: network.cidr, tenantCidr: network.tenantCidr },
+      labels: livingLabels(settings),
     },
     addresses,
     endpoints,

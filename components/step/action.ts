@@ -1,3 +1,5 @@
+import type { Program } from "./program.ts";
+
 /** What an action is given besides its arguments. */
 export interface ActionContext {
   /** Writes a line to the step's log and, as progress, to whoever runs `pulumi up`. */
@@ -6,6 +8,12 @@ export interface ActionContext {
   signal: AbortSignal;
   /** What the step was given on standard input, where secrets travel; empty if nothing. */
   readInput: () => Promise<string>;
+  /**
+   * Runs a program whose output goes to the step's log, and ends it with the step.
+   * @returns what it printed on standard output
+   * @throws ProgramError quoting its last words, when it fails
+   */
+  run: (program: Program) => Promise<string>;
 }
 
 /**

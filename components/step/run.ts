@@ -4,24 +4,20 @@
  * - a log file holds everything; the last line of standard output is the result as JSON, nothing else ever reaches
  *   Pulumi's state
  * - a lock keeps two runs of the same step apart, also across two `pulumi up`
- * - a program runs in a process group of its own, which is ended as a whole when the time is over or Pulumi cancels
+ * - a program runs in a process group of its own, which is ended as a whole when the time is over, Pulumi cancels or this
+ *   process is killed
  */
-import { spawn } from "node:child_process";
-import { createWriteStream, mkdirSync, type WriteStream } from "node:fs";
+import { createWriteStream, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { lock } from "proper-lockfile";
+import type { ActionContext } from "./action.ts";
 import { actions } from "./actions.ts";
+import { ProgramError, runProgram } from "./program.ts";
 import { specificationSchema } from "./specification.ts";
 
 type Parsed = ReturnType<typeof specificationSchema.parse>;
-
-/** Seconds that a program's process group gets between being asked to end and being ended: fewer than Pulumi's plugin gives. */
-const GRACE_SECONDS = 5;
-
-/** How much of a failed program's last words a message quotes. */
-const MESSAGE_CHARACTERS = 1000;
 
 export async function runStep(specificationText: string): Promise<unknown> {
   const specification = specificationSchema.parse(JSON.parse(specificationText));
@@ -39,20 +35,29 @@ export async function runStep(specificationText: string): Promise<unknown> {
     cancelled.signal,
     AbortSignal.timeout(Math.ceil(timeoutSeconds * 1000)),
   ]);
-  const report = (line: string) => {
-    log.write(`${new Date().toISOString()} ${line}\n`);
-    process.stderr.write(`${line}\n`);
+  const context: ActionContext = {
+    report: (line) => {
+      log.write(`${new Date().toISOString()} ${line}\n`);
+      process.stderr.write(`${line}\n`);
+    },
+    signal,
+    readInput: () => text(process.stdin),
+    run: (program) => {
+      log.write(`${new Date().toISOString()} $ ${program.argv.join(" ")}\n`);
+      return runProgram(program, (chunk) => log.write(chunk), signal, true);
+    },
   };
   log.write(`${new Date().toISOString()} step ${name} starts\n`);
   try {
-    const result = specification.argv
-      ? await runProgram(specification.argv, log, signal)
-      : await runAction(specification, report, signal);
+    const { argv, environment, cwd } = specification;
+    const result = argv
+      ? void (await runProgram({ argv, environment, cwd }, (chunk) => log.write(chunk), signal))
+      : await runAction(specification, context);
     log.write(`${new Date().toISOString()} step ${name} is done\n`);
     return result;
   } catch (error) {
     const reason = signal.aborted
-      ? describeAbort(signal.reason, timeoutSeconds)
+      ? describeAbort(signal.reason, timeoutSeconds) + quote(error)
       : error instanceof Error
         ? error.message
         : String(error);
@@ -79,58 +84,16 @@ async function lockStep(directory: string, name: string): Promise<() => Promise<
   }
 }
 
-async function runAction(
-  { name, action, args }: Parsed,
-  report: (line: string) => void,
-  signal: AbortSignal,
-): Promise<unknown> {
+async function runAction({ name, action, args }: Parsed, context: ActionContext): Promise<unknown> {
   const load = new Map(Object.entries(actions)).get(action ?? "");
   if (!load) throw new Error(`there is no action ${action ?? name}`);
   const run = await load();
-  return await run(args as never, { report, signal, readInput: () => text(process.stdin) });
+  return await run(args as never, context);
 }
 
-function runProgram(argv: string[], log: WriteStream, signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve, reject) => {
-    const [program = "", ...rest] = argv;
-    const child = spawn(program, rest, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
-    let tail = "";
-    const collect = (chunk: Buffer) => {
-      log.write(chunk);
-      tail = (tail + chunk.toString()).slice(-MESSAGE_CHARACTERS);
-    };
-    child.stdout.on("data", collect);
-    child.stderr.on("data", collect);
-    const killGroup = (how: NodeJS.Signals) => {
-      try {
-        if (child.pid) process.kill(-child.pid, how);
-      } catch {
-        // The group is gone already.
-      }
-    };
-    let grace: NodeJS.Timeout | undefined;
-    const end = () => {
-      killGroup("SIGTERM");
-      grace = setTimeout(() => killGroup("SIGKILL"), GRACE_SECONDS * 1000);
-    };
-    signal.addEventListener("abort", end, { once: true });
-    child.once("error", (error) =>
-      reject(new Error(`${program} can't be started: ${error.message}`)),
-    );
-    child.once("close", (code, by) => {
-      clearTimeout(grace);
-      signal.removeEventListener("abort", end);
-      // What the program left in its group goes with it.
-      killGroup("SIGKILL");
-      // One that ends politely when it is asked to has not done its work either.
-      if (code === 0 && !signal.aborted) resolve(undefined);
-      else {
-        const last = tail.split("\n").filter(Boolean).slice(-5).join(" | ");
-        reject(new Error(`${program} ended with ${code ?? by}: ${last}`));
-      }
-    });
-    if (signal.aborted) end();
-  });
+/** Where a program was when it was told to end. */
+function quote(error: unknown): string {
+  return error instanceof ProgramError && error.lastLines ? `: ${error.lastLines}` : "";
 }
 
 function describeAbort(reason: unknown, timeoutSeconds: number): string {

@@ -14,6 +14,10 @@ export const specificationSchema = z
     action: z.string().optional(),
     /** Or a program with its arguments; no shell reads them. */
     argv: z.array(z.string()).min(1).optional(),
+    /** Variables of the program besides those it inherits. Not secret. */
+    environment: z.record(z.string(), z.string()).optional(),
+    /** Folder that the program runs in. Default: the project's. */
+    cwd: z.string().optional(),
     /** Arguments of the action. */
     args: z.record(z.string(), z.unknown()).default({}),
     /** Seconds after which the step is ended and counts as failed. */
@@ -21,6 +25,9 @@ export const specificationSchema = z
   })
   .refine(({ action, argv }) => (action === undefined) !== (argv === undefined), {
     error: "a step runs either an action or a program",
+  })
+  .refine(({ argv, environment, cwd }) => argv !== undefined || !(environment ?? cwd), {
+    error: "only a program has an environment and a folder of its own",
   });
 
 export type Specification = z.input<typeof specificationSchema>;

@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Specification } from "./specification.ts";
 
 /** What a step does at one point of its life. */
-export type StepRun = Pick<Specification, "action" | "argv" | "args"> & {
+export type StepRun = Pick<Specification, "action" | "argv" | "args" | "environment" | "cwd"> & {
   /** Seconds after which it is ended and counts as failed. Default 600. */
   timeoutSeconds?: number;
 };
@@ -23,7 +23,21 @@ export interface StepArgs {
   rerunOn?: pulumi.Input<string[]>;
   /** Whether what it prints goes to Pulumi as progress. Default true; false for a step whose result is secret. */
   progress?: boolean;
+  /** Whether the step stays as it was when its inputs change: one that was done stays done. Default false. */
+  keep?: boolean;
 }
+
+/** A step that the configuration leaves out does nothing, and if it ran before, that still counts. */
+export const LEFT_OUT: Pick<StepArgs, "run" | "keep"> = {
+  run: { action: "step/skipped" },
+  keep: true,
+};
+
+/** What a command that runs a step is made of. */
+const INPUTS = [
+  ...["create", "delete", "stdin", "environment", "interpreter", "dir"],
+  ...["addPreviousOutputInEnv", "logging"],
+];
 
 /** Where the program is; steps run there, whatever folder `pulumi` was called from. */
 export const PROJECT_DIRECTORY = join(import.meta.dirname, "../..");
@@ -66,6 +80,7 @@ export class Step extends pulumi.ComponentResource {
       parent: this,
       deleteBeforeReplace: true,
       ...(options?.deletedWith && { deletedWith: options.deletedWith }),
+      ...(args.keep && { ignoreChanges: INPUTS }),
     });
     this.result = run.stdout;
     this.registerOutputs({ result: this.result });

@@ -7,7 +7,9 @@ export interface EpochArgs {
   directory: string;
   /** Names of files in it that must be there while the stack is deployed. */
   files: readonly string[];
-  host: Pick<HostFacts, "stopped" | "living">;
+  host: Pick<HostFacts, "stopped" | "living" | "routes">;
+  /** Networks that the host must have a route to while the stack is deployed. */
+  routes: readonly string[];
   /** Whether this is a preview, which writes nothing. */
   preview: boolean;
 }
@@ -28,6 +30,7 @@ export async function currentEpoch({
   directory,
   files,
   host,
+  routes,
   preview,
 }: EpochArgs): Promise<{ epoch: string; reasons: string[] }> {
   const path = join(directory, EPOCH_FILE);
@@ -38,6 +41,9 @@ export async function currentEpoch({
   const reasons = [
     ...host.stopped.map(({ name, state }) => `container ${name} is ${state}`),
     ...missing.flat().map((name) => `${name} is missing in ${directory}`),
+    ...routes
+      .filter((network) => host.routes.every(({ cidr }) => cidr !== network))
+      .map((network) => `this machine has no route to ${network}`),
     ...((await exists(join(directory, GUARD_MARKER))) ? ["the last scale-down was cut short"] : []),
   ];
   if (recorded !== undefined && reasons.length === 0) return { epoch: recorded, reasons };

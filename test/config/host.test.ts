@@ -45,7 +45,7 @@ describe("facts about the host", () => {
       own.map(([name, state, ports = ""]) => [name, stack, state, ports].join("\t")),
     );
     const networks = Object.entries(stacks).flatMap(([stack, { networks: own = [] }]) =>
-      own.map(({ id, labels = ["", "", ""] }) => [stack, stack, id, ...labels].join("\t")),
+      own.map(({ id, labels = ["", "", "", ""] }) => [stack, stack, id, ...labels].join("\t")),
     );
     const print = (lines: string[]) => lines.map((line) => `echo '${line}'`).join("; ") || ":";
     program("docker", `case "$1" in ps) ${print(containers)};; network) ${print(networks)};; esac`);
@@ -126,7 +126,7 @@ describe("facts about the host", () => {
           ["lab-rabbitmq", "exited"],
           ["lab-compute-0", "paused"],
         ],
-        networks: [{ id: "1", labels: ["ovs", "10.1.0.0/24", "10.2.0.0/24"] }],
+        networks: [{ id: "1", labels: ["standalone", "ovs", "10.1.0.0/24", "10.2.0.0/24"] }],
       },
       "": { containers: [["postgres", "running"]] },
       dev: { containers: [["dev-mariadb", "exited"]], networks: [{ id: "2" }] },
@@ -139,6 +139,7 @@ describe("facts about the host", () => {
     assert.deepEqual(facts.foreignNames.toSorted(), ["dev", "dev-mariadb", "postgres"]);
     assert.deepEqual(facts.living, {
       name: "lab",
+      controlPlane: "standalone",
       networking: "ovs",
       cidr: "10.1.0.0/24",
       tenantCidr: "10.2.0.0/24",

@@ -41,7 +41,12 @@ describe("one wrong value", () => {
     [{ computes: null }, "computes", "null", WHOLE_0_1000],
     [{ computes: true }, "computes", "true", WHOLE_0_1000],
     [{ computes: [3] }, "computes", "[3]", WHOLE_0_1000],
-    [{ controlPlane: "devstack" }, "controlPlane", '"devstack"', /must be one of: standalone$/],
+    [
+      { controlPlane: "devstack" },
+      "controlPlane",
+      '"devstack"',
+      /must be one of: standalone, tripleo$/,
+    ],
     [{ networking: "OVN" }, "networking", '"OVN"', /must be one of: ovn, ovs$/],
     [{ scaleDown: "force" }, "scaleDown", '"force"', /one of: refuse, evacuate, delete$/],
     [{ scaleDown: false }, "scaleDown", "false", /one of: refuse, evacuate, delete$/],
@@ -409,8 +414,10 @@ describe("several problems", () => {
 
 describe("settings that are right", () => {
   it("need no key but names", async () => {
-    const { names, ...settings } = await parse({});
+    const { names, libvirt, infrared, overcloud, ...settings } = await parse({});
     assert.equal(names, "t");
+    // What they default to is their own tests' affair.
+    for (const block of [libvirt, infrared, overcloud]) assert.notDeepEqual(block, {});
     assert.deepEqual(settings, {
       controlPlane: "standalone",
       computes: 3,
@@ -430,6 +437,9 @@ describe("settings that are right", () => {
         tenantCidr: "10.100.0.0/16",
       },
       ports: { keystone: 5000, placement: 8778, glance: 9292, neutron: 9696, nova: 8774 },
+      steps: [],
+      skip: [],
+      confirm: { rebuildVms: "", cleanupInfrared: "" },
     });
   });
 

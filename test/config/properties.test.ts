@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { addressAt } from "../../config/addresses.ts";
 import { planComputes } from "../../components/compute/plan.ts";
 import { planControlPlane } from "../../components/standalone/plan.ts";
 import type { HostFacts } from "../../config/host.ts";
@@ -148,7 +149,7 @@ function checkPlans(settings: Settings, stack: string): void {
 
   assert.equal(computes.length, settings.computes);
   const addresses = [
-    controlPlane.network.gateway,
+    addressAt(controlPlane.network.cidr, 1),
     ...Object.values(controlPlane.addresses),
     ...computes.map(({ address }) => address),
   ];

@@ -102,6 +102,8 @@ export class FakeOpenStack {
   readonly requests: string[] = [];
   /** Answers that are used up before the real ones, by the beginning of `METHOD service/path`. */
   readonly failures: { call: string; answer: number; times: number }[] = [];
+  /** Minor part of the newest version that a service speaks, where it is an old one. */
+  newest: Record<string, number> = {};
   /** While true, connections are taken and nothing is ever answered. */
   hangs = false;
   /** Milliseconds that an evacuation or a deletion takes. */
@@ -267,6 +269,10 @@ export class FakeOpenStack {
     const body: unknown = isJson && bytes.length > 0 ? JSON.parse(bytes.toString()) : undefined;
     if (service === "identity") return this.#identity(method, rest.join("/"), body);
     if (rest.filter(Boolean).length === 0) return new Answer(200, { versions: [] });
+    const newest = this.newest[service];
+    if (newest !== undefined && service === "compute" && rest.join("/") === "v2.1/") {
+      return new Answer(200, { version: { version: `2.${newest}` } });
+    }
     if (request.headers["x-auth-token"] !== this.#token) throw problem(401, "token required");
     const version = String(request.headers["openstack-api-version"] ?? "");
     const [, asked, minor] = /^(\w+) \d+\.(\d+)$/.exec(version) ?? [];
@@ -279,6 +285,9 @@ export class FakeOpenStack {
       contentType,
       minor: asked === service ? Number(minor) : undefined,
     };
+    if (newest !== undefined && (details.minor ?? 0) > newest) {
+      throw problem(406, `Version ${minor} is not supported by the API.`);
+    }
     switch (service) {
       case "compute":
         return this.#compute({ ...details, path: details.path.replace(/^v2\.1\//, "") });
@@ -666,6 +675,7 @@ export async function perform<Args>(
     report: (line) => reports.push(line),
     signal: AbortSignal.timeout(20_000),
     readInput: () => Promise.resolve(""),
+    run: ({ argv }) => Promise.reject(new Error(`nothing runs ${argv.join(" ")} here`)),
     ...context,
   });
   return { result, reports };

@@ -22,6 +22,8 @@ export interface Registration {
   deleteBeforeReplace: boolean;
   secretOutputs: string[];
   ignoreChanges: string[];
+  replaceOnChanges: string[];
+  protect: boolean;
 }
 
 /** The protocol's message, as far as it is read here. */
@@ -35,6 +37,8 @@ interface Request {
   getDeletebeforereplace(): boolean;
   getAdditionalsecretoutputsList(): string[];
   getIgnorechangesList(): string[];
+  getReplaceonchangesList(): string[];
+  getProtect(): boolean;
 }
 
 interface Response {
@@ -121,6 +125,8 @@ function read(request: Request, urn: string): Registration {
     deleteBeforeReplace: request.getDeletebeforereplace(),
     secretOutputs: request.getAdditionalsecretoutputsList(),
     ignoreChanges: request.getIgnorechangesList(),
+    replaceOnChanges: request.getReplaceonchangesList(),
+    protect: request.getProtect(),
   };
 }
 

@@ -6,7 +6,14 @@ import path from "node:path";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { cloudsYaml, inventory, openrc } from "../../../components/access/documents.ts";
+import {
+  cloudsYaml,
+  inventory,
+  tripleoInventory,
+  openrc,
+} from "../../../components/access/documents.ts";
+import { firstUsers } from "../../../components/libvirt/access.ts";
+import { planTopology } from "../../../components/libvirt/plan.ts";
 import { planComputes } from "../../../components/compute/plan.ts";
 import { planControlPlane } from "../../../components/standalone/plan.ts";
 import { settingsOf } from "../../support/settings.ts";
@@ -124,9 +131,15 @@ describe("the inventory", () => {
   const hosts = (group: string) => all.children[group]?.hosts ?? {};
 
   it("has the machine, the services and the computes as groups", () => {
-    assert.deepEqual(Object.keys(all.children).sort(), ["computes", "control_plane", "hypervisor"]);
+    assert.deepEqual(Object.keys(all.children).sort(), [
+      "computes",
+      "control_plane",
+      "hypervisor",
+      "simulated_computes",
+    ]);
+    assert.deepEqual(all.children["computes"], { children: { simulated_computes: {} } });
     assert.deepEqual(hosts("hypervisor"), { localhost: { ansible_connection: "local" } });
-    assert.deepEqual(Object.keys(hosts("computes")), ["compute-0", "compute-1"]);
+    assert.deepEqual(Object.keys(hosts("simulated_computes")), ["compute-0", "compute-1"]);
     assert.deepEqual(
       Object.keys(hosts("control_plane")),
       services.map(({ name }) => name),
@@ -135,15 +148,15 @@ describe("the inventory", () => {
 
   it("reaches each host in its container", () => {
     for (const [name, variables] of Object.entries({
-      ...hosts("computes"),
+      ...hosts("simulated_computes"),
       ...hosts("control_plane"),
     })) {
       assert.equal(variables["ansible_host"], `lab-${name}`);
       assert.match(variables["ansible_connection"] ?? "", /docker/);
     }
-    assert.equal(hosts("computes")["compute-1"]?.["address"], "10.79.0.65");
+    assert.equal(hosts("simulated_computes")["compute-1"]?.["address"], "10.79.0.65");
     assert.equal(
-      hosts("computes")["compute-0"]?.["compute_id"],
+      hosts("simulated_computes")["compute-0"]?.["compute_id"],
       "be7dfe21-1082-5454-8f8d-fc7be02fdd56",
     );
   });
@@ -157,6 +170,29 @@ describe("the inventory", () => {
     const empty = parse(inventory(services, [], { cloudsYaml: "x", cloud: "y" })) as {
       all: { children: Record<string, Group> };
     };
-    assert.deepEqual(empty.all.children["computes"], { hosts: {} });
+    assert.deepEqual(empty.all.children["simulated_computes"], { hosts: {} });
+  });
+});
+
+describe("the inventory of a TripleO cloud", () => {
+  const settings = settingsOf({ computes: 1, names: "lab" });
+  const plan = planTopology(settings.libvirt, "lab", "dev");
+  const users = firstUsers("cloud-user");
+  const text = tripleoInventory(
+    plan,
+    { users, keyFile: "/out/ssh/id_ed25519" },
+    planComputes(settings, "dev"),
+    { cloudsYaml: "/out/clouds.yaml", cloud: "dev" },
+  );
+  const { all } = parse(text) as { all: { children: Record<string, { hosts?: object }> } };
+
+  it("has real and simulated computes apart, although they have the same names", () => {
+    assert.deepEqual(Object.keys(all.children["computes"]?.hosts ?? {}), ["compute-0"]);
+    assert.deepEqual(Object.keys(all.children["simulated_computes"]?.hosts ?? {}), [
+      "lab-compute-0",
+    ]);
+    for (const group of ["hypervisor", "undercloud", "controllers", "overcloud_nodes"]) {
+      assert.ok(all.children[group], group);
+    }
   });
 });

@@ -31,6 +31,18 @@ describe("credentials", () => {
         "0": "6thoXmYAhtrPsfx5PFcn_HqLNJZsRyBZotAcMpj8j-U=",
         "1": "9cdSl2BMfmn65oYfkYnqMji795yHWsFQVx8_CPeWBmI=",
       },
+      undercloudPassword: "11wKOAC6AAZW1rQSlpyBk5QWBOzL-5vn",
+      bmcPassword: "rn4YDNujdsZPm7o9",
+      // The message is "ssh-key"; the key pair is what Python's cryptography makes of it.
+      sshKey: {
+        privateKey: [
+          "-----BEGIN PRIVATE KEY-----",
+          "MC4CAQAwBQYDK2VwBCIEIAHtyuR6J27vzWQbQ8I/aYK0AU/5P/Pfb5+/FTPhSuOD",
+          "-----END PRIVATE KEY-----\n",
+        ].join("\n"),
+        publicKey:
+          "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOrG/ZUrQTbZCahu4eIKl3P7ZyzRknx5Ed/4NNAK1vNN",
+      },
     });
   });
 

@@ -17,7 +17,13 @@ function configure(networking: string, raw: Record<string, unknown> = {}) {
   const files = Object.fromEntries(
     SERVICES.map((name) => [name, configuration.filesOf(name)]),
   ) as Record<ServiceName, Record<string, string>>;
-  const compute = configuration.computeConnection();
+  const { nova, agent, ovnRemote } = configuration.computeConnection();
+  const compute = {
+    novaConf: nova["/etc/nova/nova.conf.d/50-stack.conf"] ?? assert.fail("no nova.conf"),
+    neutronConf:
+      agent["/etc/neutron/neutron.conf.d/50-stack.conf"] ?? assert.fail("no neutron.conf"),
+    ovnRemote,
+  };
   /** Everything that is uploaded anywhere, by who gets it and where. */
   const all = [
     ...Object.entries(files).flatMap(([service, own]) =>

@@ -84,6 +84,30 @@ describe("steps", { concurrency: 8 }, () => {
       assert.match(logOf(directory), /^input: <>, token: 5$/m);
     });
 
+    it("gives it variables and a folder of its own besides what it inherits", async () => {
+      const directory = folder();
+      const argv = ["sh", "-c", 'echo "$MINE $OURS in $(pwd)"'];
+      const { status, stderr } = await runStep(
+        {
+          name: "probe",
+          directory,
+          argv,
+          environment: { MINE: "a b", OURS: "mine" },
+          cwd: root,
+          timeoutSeconds: 20,
+        },
+        { env: { OURS: "ours" } },
+      );
+      assert.equal(status, 0, stderr);
+      assert.ok(logOf(directory).includes(`a b mine in ${root}\n`), logOf(directory));
+    });
+
+    it("says which folder is missing", async () => {
+      const specification = { name: "probe", argv: ["true"], cwd: "/nowhere", timeoutSeconds: 20 };
+      const { stderr } = await runStep({ ...specification, directory: folder() });
+      assert.match(stderr, /true can't be started: there is no folder \/nowhere /);
+    });
+
     it("logs everything with times, for its user alone, and adds to what is there", async () => {
       const directory = folder();
       const run = (text: string) =>
@@ -119,6 +143,14 @@ describe("steps", { concurrency: 8 }, () => {
       assert.ok(stderr.includes(`(log: ${directory}/probe.log)`), stderr);
       assert.equal(stderr.trim().split("\n").length, 1);
       assert.match(logOf(directory), /line 1\n[^]*step probe failed: /);
+    });
+
+    it("that fails after ansible's verdict quotes that, too", async () => {
+      const directory = folder();
+      const lines = ["fatal: [a]: old", "fatal: [b]: no space", ...[1, 2, 3, 4, 5, 6].map(String)];
+      const argv = ["sh", "-c", 'printf "%s\\n" "$@"; exit 2', "sh", ...lines];
+      const { stderr } = await runStep({ name: "probe", directory, argv, timeoutSeconds: 20 });
+      assert.match(stderr, /ended with 2: fatal: \[b\]: no space \| 2 \| 3 \| 4 \| 5 \| 6 \(log: /);
     });
 
     it("that fails after a flood of output keeps its message short", async () => {
@@ -217,6 +249,28 @@ describe("steps", { concurrency: 8 }, () => {
         await pidsOf(directory);
         step.process.kill(signal);
         await endsAll(step, directory, new RegExp(`^Step probe failed: cancelled by ${signal}`));
+      });
+    }
+
+    it("says how far the program was", async () => {
+      const directory = folder();
+      const argv = ["sh", "-c", "printf 'task 1\\n\\033[32mtask 2\\033[0m\\n'; sleep 30"];
+      const { stderr } = await runStep({ name: "probe", directory, argv, timeoutSeconds: 1 });
+      assert.match(stderr, /^Step probe failed: not done after 1 s: task 1 \| task 2 \(log: /);
+    });
+
+    for (const [family, argv] of Object.entries({ FAMILY, STUBBORN })) {
+      it(`is SIGKILL to the step, for the whole group (${family})`, async () => {
+        const directory = folder();
+        const step = startStep({ name: "probe", directory, argv, timeoutSeconds: 60 });
+        const pids = await pidsOf(directory);
+        assert.ok(pids.every(isAlive));
+        step.process.kill("SIGKILL");
+        await step.ended;
+        await until(() => !pids.some(isAlive), "the whole group is gone");
+        // The next run takes over, and never beside what the killed one had started.
+        const next = { name: "probe", directory, argv: ["true"], timeoutSeconds: 10 };
+        assert.equal((await runStep(next)).status, 0);
       });
     }
 

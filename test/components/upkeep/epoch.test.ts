@@ -15,7 +15,13 @@ describe("the epoch of a stack", () => {
 
   const living = { name: "lab" };
   const look = (preview: boolean, stopped: { name: string; state: string }[] = []) =>
-    currentEpoch({ directory, files: ["clouds.yaml"], host: { stopped, living }, preview });
+    currentEpoch({
+      directory,
+      files: ["clouds.yaml"],
+      host: { stopped, living, routes: [] },
+      routes: [],
+      preview,
+    });
   /** An update, which writes the files that the stack's user gets. */
   async function update(stopped: { name: string; state: string }[] = []) {
     const found = await look(false, stopped);
@@ -26,12 +32,18 @@ describe("the epoch of a stack", () => {
   }
 
   it("begins with the first update, silently, and stays while nothing happens", async () => {
-    const host = { stopped: [] };
+    const host = { stopped: [], routes: [] };
     const files = ["clouds.yaml"];
-    const preview = await currentEpoch({ directory, files, host, preview: true });
+    const preview = await currentEpoch({ directory, files, host, routes: [], preview: true });
     assert.deepEqual(preview.reasons, []);
     assert.ok(!existsSync(directory), "a preview writes nothing");
-    const { epoch, reasons } = await currentEpoch({ directory, files, host, preview: false });
+    const { epoch, reasons } = await currentEpoch({
+      directory,
+      files,
+      host,
+      routes: [],
+      preview: false,
+    });
     assert.deepEqual(reasons, []);
     writeFileSync(join(directory, "clouds.yaml"), "");
     for (const again of [true, false]) assert.deepEqual(await look(again), { epoch, reasons: [] });
@@ -58,6 +70,17 @@ describe("the epoch of a stack", () => {
     rmSync(directory, { recursive: true });
     assert.notEqual((await look(true)).epoch, second);
     assert.notEqual((await update()).epoch, second);
+  });
+
+  it("is another when the machine lost a route that the stack needs", async () => {
+    const host = { stopped: [], living, routes: [{ cidr: "10.0.20.0/24", device: "virbr1" }] };
+    const look = (routes: string[], preview: boolean) =>
+      currentEpoch({ directory, files: [], host, routes, preview });
+    const { epoch } = await look(["10.0.20.0/24"], false);
+    assert.deepEqual(await look(["10.0.20.0/24"], true), { epoch, reasons: [] });
+    const lost = await look(["10.0.20.0/24", "10.0.50.0/24"], true);
+    assert.notEqual(lost.epoch, epoch);
+    assert.deepEqual(lost.reasons, ["this machine has no route to 10.0.50.0/24"]);
   });
 
   it("is another after a scale-down guard that was killed", async () => {

@@ -1,13 +1,16 @@
 import type { Context } from "../context.ts";
 import type { Task } from "../graph.ts";
+import { ansibleTask } from "./ansible.ts";
 import { dockerTask } from "./docker.ts";
 import { baseImageTask, openstackImageTask } from "./images.ts";
 import { kvmTask } from "./kvm.ts";
 import { libvirtTask } from "./libvirt.ts";
 import { environmentTask, openstackClientTask, sdkTask } from "./local.ts";
+import { nodeImageTask } from "./node-image.ts";
 import { packagesTask } from "./packages.ts";
 import { pluginTask } from "./plugins.ts";
 import { languageTask, pulumiTask } from "./pulumi.ts";
+import { virtualBmcTask } from "./virtualbmc.ts";
 
 /** What set-up is for. */
 export const purposes = ["up", "test", "lint"] as const;
@@ -28,6 +31,9 @@ export function allTasks(context: Context): Task[] {
     languageTask(context),
     ...Object.keys(context.versions.plugins).map((plugin) => pluginTask(context, plugin)),
     openstackClientTask(context),
+    virtualBmcTask(context),
+    nodeImageTask(context),
+    ansibleTask(context),
   ];
 }
 
@@ -36,5 +42,6 @@ export function tasksFor(purpose: Purpose, tasks: readonly Task[]): string[] {
   const names = tasks.map((task) => task.name);
   // Types of @pulumi/libvirt are all that a lint needs.
   if (purpose === "lint") return names.filter((name) => name === "sdk-libvirt");
-  return names;
+  // Only tests boot it.
+  return purpose === "test" ? names : names.filter((name) => name !== "node-image");
 }

@@ -102,7 +102,7 @@ export function openstackImageTask(context: Context): Task {
   };
 }
 
-async function imageExists(image: string): Promise<boolean> {
+export async function imageExists(image: string): Promise<boolean> {
   const result = await execa("docker", ["image", "inspect", image], { reject: false });
   return !result.failed;
 }

@@ -5,9 +5,11 @@ import { isDebianLike, readText, which } from "../host.ts";
 import { SetupError } from "../report.ts";
 import { dockerVersion } from "./docker.ts";
 import { libvirtVersion } from "./libvirt.ts";
+import { pythonHas } from "./virtualbmc.ts";
 
 /** Commands of which one has to be there, and the Debian package that brings it. */
 interface Need {
+  /** Empty for what is no command, which `unless` looks for. */
   readonly anyOf: readonly string[];
   readonly package: string;
   /** For distributions whose package of that name does not bring the command: a second one. */
@@ -30,7 +32,13 @@ const needs: readonly Need[] = [
   { anyOf: ["iptables"], package: "iptables" },
   { anyOf: ["dnsmasq"], package: "dnsmasq-base" },
   { anyOf: ["ip"], package: "iproute2" },
-  { anyOf: ["genisoimage", "mkisofs", "xorriso"], package: "genisoimage" },
+  // Under this name the libvirt plugin calls it; genisoimage brings it as a link.
+  { anyOf: ["mkisofs"], package: "genisoimage" },
+  { anyOf: ["xsltproc"], package: "xsltproc" },
+  { anyOf: ["ssh"], package: "openssh-client" },
+  { anyOf: ["ipmitool"], package: "ipmitool" },
+  { anyOf: [], package: "python3-libvirt", unless: () => pythonHas("libvirt") },
+  { anyOf: [], package: "python3-venv", unless: () => pythonHas("ensurepip") },
 ];
 
 function withoutAppArmor(): Promise<string | undefined> {
@@ -76,6 +84,6 @@ export function packagesTask(context: Context): Task {
 }
 
 function nothingBrings(needs: readonly Need[]): string {
-  const commands = needs.map((need) => need.anyOf.join(" or "));
+  const commands = needs.map((need) => need.anyOf.join(" or ") || need.package);
   return `Missing on this machine: ${commands.join(", ")}.`;
 }

@@ -1,0 +1,40 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Settings } from "../config/schema.ts";
+import type { ComputeConnection } from "./compute/connection.ts";
+import type { Credentials } from "./credentials/derive.ts";
+import type { CloudReference } from "./openstack/client.ts";
+
+/** What every kind of control plane is made from. */
+export interface ControlPlaneArgs {
+  settings: Settings;
+  /** Stack that everything is labelled with. */
+  stack: string;
+  /** Image that holds all services. */
+  imageId: pulumi.Input<string>;
+  credentials: pulumi.Output<Credentials>;
+  /** Folder for what the stack writes for its user. */
+  outputDirectory: string;
+  /** Changes when waiting and writing has to be done again; see components/upkeep. */
+  epoch: string;
+}
+
+/** What answers the OpenStack APIs, whichever kind it is: what simulated computes and the program need of it. */
+export interface ControlPlane extends pulumi.Resource {
+  /** The docker network that the computes join. */
+  readonly networkName: pulumi.Output<string>;
+  /** What a compute must know; secret. */
+  readonly computeConnection: pulumi.Output<ComputeConnection>;
+  /** How steps reach the cloud. */
+  readonly cloud: CloudReference;
+  /** Program that maps hosts to their cell by their services, with its arguments. */
+  readonly mapHosts: string[];
+  /** Created once the cloud takes computes. */
+  readonly ready: pulumi.Resource;
+  /** The APIs by name, as this machine reaches them. */
+  readonly endpoints: pulumi.Input<Record<string, string>>;
+  /** Paths of the files for the user. */
+  readonly access: { cloudsYaml: string; openrc: string; inventory: string };
+}
+
+/** Names of the files in the output folder that a deployed stack has. */
+export const ACCESS_FILES = ["clouds.yaml", "openrc", "inventory.yml"] as const;

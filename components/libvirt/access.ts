@@ -1,0 +1,76 @@
+import type { Role, TopologyPlan } from "./plan.ts";
+
+/** How nodes are reached. */
+export interface NodesAccess {
+  /** Who logs in, by role: it changes as the deployment goes on. */
+  users: Record<Role, string>;
+  /** Path of the private key. */
+  keyFile: string;
+}
+
+/** Before the undercloud is installed: what cloud-init made. */
+export function firstUsers(user: string): Record<Role, string> {
+  return { undercloud: user, controller: "root", compute: "root" };
+}
+
+/** A node is made anew under its address, so a key that is remembered is wrong some day. */
+const OPTIONS = {
+  IdentitiesOnly: "yes",
+  StrictHostKeyChecking: "no",
+  UserKnownHostsFile: "/dev/null",
+  LogLevel: "ERROR",
+  BatchMode: "yes",
+  ConnectTimeout: "10",
+  ServerAliveInterval: "30",
+};
+
+/** An ssh configuration in which nodes have their names: `ssh -F FILE undercloud-0`. */
+export function sshConfig(plan: TopologyPlan, { users, keyFile }: NodesAccess): string {
+  const block = (host: string, options: Record<string, string>) =>
+    `Host ${host}\n${Object.entries(options)
+      .map(([key, value]) => `  ${key} ${value}\n`)
+      .join("")}`;
+  return [
+    ...plan.nodes.map(({ name, role, external }) =>
+      block(name, { HostName: external.address, User: users[role] }),
+    ),
+    block("*", { IdentityFile: keyFile, ...OPTIONS }),
+  ].join("\n");
+}
+
+export interface InventoryGroup {
+  hosts?: Record<string, Record<string, string>>;
+  children?: Record<string, Record<string, never>>;
+}
+
+/** The groups of an ansible inventory that nodes are in, and the hypervisor's. */
+export function nodesInventory(
+  plan: TopologyPlan,
+  { users, keyFile }: NodesAccess,
+): Record<string, InventoryGroup> {
+  const hosts = (role: Role) =>
+    Object.fromEntries(
+      plan.nodes
+        .filter((node) => node.role === role)
+        .map(({ name, domainName, external, provisioning }) => [
+          name,
+          {
+            ansible_host: external.address,
+            ansible_user: users[role],
+            ansible_ssh_private_key_file: keyFile,
+            ansible_ssh_common_args: Object.entries(OPTIONS)
+              .map(([key, value]) => `-o ${key}=${value}`)
+              .join(" "),
+            domain: domainName,
+            provisioning_mac: provisioning.mac,
+          },
+        ]),
+    );
+  return {
+    hypervisor: { hosts: { localhost: { ansible_connection: "local" } } },
+    undercloud: { hosts: hosts("undercloud") },
+    controllers: { hosts: hosts("controller") },
+    computes: { hosts: hosts("compute") },
+    overcloud_nodes: { children: { controllers: {}, computes: {} } },
+  };
+}

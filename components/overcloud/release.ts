@@ -1,0 +1,48 @@
+/** Releases of TripleO that the pipeline knows, oldest first. */
+export const RELEASES = ["queens", "rocky", "stein", "train", "wallaby"] as const;
+export type Release = (typeof RELEASES)[number];
+
+/** What differs between releases. */
+export interface ReleaseFacts {
+  release: Release;
+  /** Major version of the Red Hat product made from it. */
+  number: 13 | 14 | 15 | 16 | 17;
+  containerEngine: "docker" | "podman";
+  /** Who puts the overcloud's servers onto nodes: the undercloud's nova, or metalsmith before the deployment. */
+  nodesBy: "nova" | "metalsmith";
+  /** Who logs in to deployed nodes. */
+  overcloudUser: "heat-admin" | "tripleo-admin";
+}
+
+const NUMBERS: Record<Release, ReleaseFacts["number"]> = {
+  queens: 13,
+  rocky: 14,
+  stein: 15,
+  train: 16,
+  wallaby: 17,
+};
+
+/** Versions of the Red Hat product made from a release; the first stands for the release where none is named. */
+const PRODUCT_VERSIONS: Record<Release, readonly [string, ...string[]]> = {
+  queens: ["13"],
+  rocky: ["14"],
+  stein: ["15"],
+  train: ["16.2", "16.1", "16"],
+  wallaby: ["17.1", "17"],
+};
+
+export function factsOf(release: Release): ReleaseFacts {
+  const number = NUMBERS[release];
+  return {
+    release,
+    number,
+    containerEngine: number >= 15 ? "podman" : "docker",
+    nodesBy: number >= 17 ? "metalsmith" : "nova",
+    overcloudUser: number >= 17 ? "tripleo-admin" : "heat-admin",
+  };
+}
+
+/** The versions that `overcloud.version` may name, the default first. */
+export function productVersions(release: Release): readonly [string, ...string[]] {
+  return PRODUCT_VERSIONS[release];
+}

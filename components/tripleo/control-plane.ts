@@ -1,0 +1,263 @@
+import { join } from "node:path";
+import * as command from "@pulumi/command";
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { livingLabels } from "../../config/host.ts";
+import { nextGeneration } from "../bmc/daemon.ts";
+import { planBmcs } from "../bmc/plan.ts";
+import { bmcDirectory, VirtualBmc } from "../bmc/virtual-bmc.ts";
+import type { ComputeConnection } from "../compute/connection.ts";
+import { stackNetwork } from "../container/network.ts";
+import type { ControlPlane, ControlPlaneArgs } from "../control-plane.ts";
+import { InfraredUndercloud, UNDERCLOUD_STEPS } from "../infrared/undercloud.ts";
+import { undercloudTarget } from "../infrared/target.ts";
+import { InfraredWorkspace } from "../infrared/workspace.ts";
+import { domainTypeOf } from "../libvirt/domain-type.ts";
+import { planTopology, type TopologyPlan } from "../libvirt/plan.ts";
+import { LibvirtTopology } from "../libvirt/topology.ts";
+import { Overcloud } from "../overcloud/overcloud.ts";
+import { factsOf } from "../overcloud/release.ts";
+import { selectSteps } from "../overcloud/steps.ts";
+import { PROJECT_DIRECTORY, Step, stepCommand } from "../step/step.ts";
+import { connectionOf } from "./connection.ts";
+import type { Harvest } from "./harvest.ts";
+import { TripleoFiles } from "./files.ts";
+import { routedNetworks } from "./routes.ts";
+
+export interface TripleoControlPlaneArgs extends ControlPlaneArgs {
+  /** Hash of the overcloud's playbook and its roles. */
+  playbookHash: string;
+  /** Contents of the user's environment files. */
+  userFilesHash: string;
+}
+
+const toolchain = join(PROJECT_DIRECTORY, ".toolchain");
+
+/** An undercloud and an overcloud on libvirt machines: the whole pipeline, each step a resource. */
+export class TripleoControlPlane extends pulumi.ComponentResource implements ControlPlane {
+  readonly plan: TopologyPlan;
+  readonly networkName: pulumi.Output<string>;
+  readonly computeConnection: pulumi.Output<ComputeConnection>;
+  readonly cloud: ControlPlane["cloud"];
+  readonly mapHosts: string[];
+  readonly ready: pulumi.Resource;
+  readonly endpoints: pulumi.Output<Record<string, string>>;
+  readonly access: ControlPlane["access"];
+
+  constructor(
+    name: string,
+    args: TripleoControlPlaneArgs,
+    options?: pulumi.ComponentResourceOptions,
+  ) {
+    super("overcloud:index:TripleoControlPlane", name, {}, options);
+    const { settings, stack, credentials, outputDirectory, epoch } = args;
+    const { names, libvirt, overcloud: deployment } = settings;
+    const facts = factsOf(deployment.release);
+    const logs = `${outputDirectory}/logs`;
+    const own = { parent: this };
+    const { steps } = selectSteps(deployment.release, settings);
+    const selected = new Set<string>(steps.map((step) => step.name));
+    this.plan = planTopology(libvirt, names, stack);
+
+    const topology = new LibvirtTopology(
+      "topology",
+      {
+        settings: libvirt,
+        names,
+        plan: this.plan,
+        domainType: domainTypeOf(libvirt, join(toolchain, "host.json")),
+        sshKey: credentials.apply(({ sshKey }) => sshKey),
+        outputDirectory,
+        cacheDirectory: join(toolchain, "images"),
+        rebuild: confirmed("rebuild_vms", settings.confirm.rebuildVms, logs, own),
+      },
+      own,
+    );
+    const domains = new Map([...topology.nodes].map(([node, { domain }]) => [node, domain]));
+    const idsOf = (role: string) =>
+      this.plan.nodes.flatMap((node) =>
+        node.role === role ? (domains.get(node.name)?.id ?? []) : [],
+      );
+
+    const bmcs = planBmcs(this.plan, deployment.bmc);
+    const bmc = new VirtualBmc(
+      "virtual-bmc",
+      {
+        bmcs,
+        password: credentials.apply(({ bmcPassword }) => bmcPassword),
+        libvirtUri: libvirt.uri,
+        outputDirectory,
+        program: join(toolchain, "virtualbmc/bin/vbmcd"),
+        generation: nextGeneration(bmcDirectory(outputDirectory)),
+        domains,
+      },
+      own,
+    );
+
+    const files = new TripleoFiles(
+      "files",
+      { settings, stack, plan: this.plan, credentials, outputDirectory, epoch, ssh: topology.ssh },
+      own,
+    );
+
+    const workspace = new InfraredWorkspace(
+      "infrared",
+      {
+        settings: settings.infrared,
+        stack,
+        outputDirectory,
+        nodes: this.plan.nodes,
+        access: {
+          keyFile: topology.ssh.keyFile,
+          undercloudUser: libvirt.user,
+          overcloudUser: facts.overcloudUser,
+        },
+        key: pulumi.unsecret(credentials.apply(({ sshKey }) => sshKey.publicKey)),
+        cleanup: settings.confirm.cleanupInfrared,
+        epoch,
+      },
+      { parent: this, dependsOn: [topology.ssh] },
+    );
+    const undercloud = new InfraredUndercloud(
+      "undercloud",
+      {
+        settings: settings.infrared,
+        target: undercloudTarget(settings),
+        outputDirectory,
+        workspace,
+        sshConfig: topology.ssh.configFile,
+        host: "undercloud-0",
+        ansiblePlaybook: join(toolchain, "ansible/bin/ansible-playbook"),
+        userPassword: credentials.apply(({ undercloudPassword }) => undercloudPassword),
+        rerunOn: pulumi.all(idsOf("undercloud")),
+        leftOut: UNDERCLOUD_STEPS.filter((step) => !selected.has(step)),
+      },
+      { parent: this, dependsOn: topology.ready },
+    );
+
+    const overcloud = new Overcloud(
+      "overcloud",
+      {
+        settings,
+        plan: this.plan,
+        bmcs,
+        libvirtUri: libvirt.uri,
+        outputDirectory,
+        inventory: files.inventory,
+        files: { sshKey: topology.ssh.keyFile, bmcPassword: files.bmcPassword },
+        playbookHash: args.playbookHash,
+        userFilesHash: args.userFilesHash,
+        after: {
+          deploy_undercloud: [undercloud.ready],
+          build_vms: topology.ready,
+          install_vbmc: bmc.ready,
+        },
+        nodeIds: Object.fromEntries([...domains].map(([node, { id }]) => [node, id])),
+      },
+      { parent: this, dependsOn: [files] },
+    );
+    const deployed = overcloud.steps.get("run_deploy_overcloud");
+    const afterDeployment = { parent: this, dependsOn: deployed ? [deployed] : [] };
+    const deployment_ = pulumi.all(
+      domains.size > 0 ? [...domains.values()].map(({ id }) => id) : [],
+    );
+
+    const ssh = ["ssh", "-F", topology.ssh.configFile, "-l"];
+    const onUndercloud = [...ssh, deployment.user, "undercloud-0"];
+    const onOvercloud = (node: string) => [...ssh, facts.overcloudUser, node];
+    this.mapHosts = [
+      ...onOvercloud("controller-0"),
+      ...["sudo", facts.containerEngine, "exec", "nova_api"],
+      ...["nova-manage", "cell_v2", "discover_hosts", "--by-service"],
+    ];
+    this.cloud = { cloudsYaml: `${outputDirectory}/clouds.yaml`, cloud: stack };
+    this.access = {
+      cloudsYaml: this.cloud.cloudsYaml,
+      openrc: `${outputDirectory}/openrc`,
+      inventory: files.inventory,
+    };
+
+    const access = new Step(
+      "take-access",
+      {
+        directory: logs,
+        run: {
+          action: "tripleo/access",
+          args: {
+            ssh: onUndercloud,
+            rcFile: `${deployment.workingDirectory}/${deployment.stack}rc`,
+            cloud: stack,
+            directory: outputDirectory,
+          },
+          timeoutSeconds: 120,
+        },
+        rerunOn: pulumi.all([epoch, deployment_]).apply(([first, rest]) => [first, ...rest]),
+      },
+      afterDeployment,
+    );
+    this.endpoints = access.result.apply((json): Record<string, string> => ({
+      keystone: (JSON.parse(json) as { authUrl: string }).authUrl,
+    }));
+
+    // What follows is the step simulate_compute_node of the reference: configuration, network and routes of computes.
+    const harvest = new command.local.Command(
+      "harvest-compute",
+      stepCommand("harvest-compute", {
+        directory: logs,
+        run: {
+          action: "tripleo/harvest",
+          args: { ssh: onOvercloud("compute-0") },
+          timeoutSeconds: 300,
+        },
+        rerunOn: deployment_,
+        progress: false,
+      }),
+      { ...afterDeployment, additionalSecretOutputs: ["stdout", "stderr"] },
+    );
+    this.computeConnection = pulumi.secret(
+      harvest.stdout.apply((json) => connectionOf(settings, JSON.parse(json) as Harvest)),
+    );
+    const network = new docker.Network(
+      `${name}-network`,
+      stackNetwork(stack, {
+        name: names,
+        cidr: settings.network.cidr,
+        labels: livingLabels(settings),
+      }),
+      { parent: this, deleteBeforeReplace: true },
+    );
+    this.networkName = network.name;
+    const routed = {
+      networks: routedNetworks(settings),
+      via: this.plan.nodes[0]?.external.address ?? "",
+    };
+    this.ready = new Step(
+      "routes-to-overcloud",
+      {
+        directory: logs,
+        run: { action: "tripleo/set-routes", args: routed, timeoutSeconds: 60 },
+        remove: { action: "tripleo/remove-routes", args: routed, timeoutSeconds: 60 },
+        rerunOn: [epoch],
+      },
+      { parent: this, dependsOn: [access, harvest, network] },
+    );
+    this.registerOutputs({ networkName: this.networkName });
+  }
+}
+
+/**
+ * The confirmation of something destructive, as it was given last: taking it back, or leaving it empty, is no new one.
+ * @returns what changes with each new value
+ */
+function confirmed(
+  name: string,
+  value: string,
+  directory: string,
+  options: pulumi.ComponentResourceOptions,
+): pulumi.Output<string> {
+  return new Step(
+    name,
+    { directory, run: { action: "step/confirm", args: { value } }, keep: value === "" },
+    options,
+  ).result;
+}

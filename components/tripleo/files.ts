@@ -1,0 +1,57 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Settings } from "../../config/schema.ts";
+import { tripleoInventory } from "../access/documents.ts";
+import { planComputes } from "../compute/plan.ts";
+import type { Credentials } from "../credentials/derive.ts";
+import { firstUsers } from "../libvirt/access.ts";
+import type { TopologyPlan } from "../libvirt/plan.ts";
+import type { SshFiles } from "../libvirt/ssh-files.ts";
+import { Step } from "../step/step.ts";
+
+export interface TripleoFilesArgs {
+  settings: Settings;
+  stack: string;
+  plan: TopologyPlan;
+  credentials: pulumi.Output<Credentials>;
+  /** Where the files go; removed with everything in it when the stack is destroyed. */
+  outputDirectory: string;
+  epoch: string;
+  ssh: SshFiles;
+}
+
+/** The inventory of our own playbooks and the BMCs' password for them, mode 0600, in the stack's output folder. */
+export class TripleoFiles extends pulumi.ComponentResource {
+  readonly inventory: string;
+  readonly bmcPassword: string;
+
+  constructor(name: string, args: TripleoFilesArgs, options?: pulumi.ComponentResourceOptions) {
+    super("overcloud:index:TripleoFiles", name, {}, options);
+    const { settings, stack, plan, outputDirectory, ssh } = args;
+    const names = { inventory: "inventory.yml", bmcPassword: "overcloud/bmc-password" };
+    this.inventory = `${outputDirectory}/${names.inventory}`;
+    this.bmcPassword = `${outputDirectory}/${names.bmcPassword}`;
+    const inventory = tripleoInventory(
+      plan,
+      { users: firstUsers(settings.libvirt.user), keyFile: ssh.keyFile },
+      planComputes(settings, stack),
+      { cloudsYaml: `${outputDirectory}/clouds.yaml`, cloud: stack },
+    );
+    const files = { directory: outputDirectory, names: Object.values(names) };
+    new Step(
+      "tripleo-files",
+      {
+        directory: `${outputDirectory}/logs`,
+        run: { action: "access/write", args: files },
+        remove: { action: "access/remove", args: files },
+        input: pulumi.secret(
+          args.credentials.apply(({ bmcPassword }) =>
+            JSON.stringify({ [names.inventory]: inventory, [names.bmcPassword]: bmcPassword }),
+          ),
+        ),
+        rerunOn: [args.epoch],
+      },
+      { parent: this },
+    );
+    this.registerOutputs({});
+  }
+}
