@@ -15,6 +15,10 @@ import { after, describe, it, mock } from "node:test";
 import { execa } from "execa";
 import { deriveCredentials } from "../../../components/credentials/derive.ts";
 import { domainTypeOf } from "../../../components/libvirt/domain-type.ts";
+import {
+  removeCloudInitDisk,
+  writeCloudInitDisk,
+} from "../../../components/libvirt/cloud-init-disk.ts";
 import { fetchImage, imagePlan } from "../../../components/libvirt/image.ts";
 import { removeSshFiles, waitForNode, writeSshFiles } from "../../../components/libvirt/ssh.ts";
 import { perform } from "../../support/openstack.ts";
@@ -47,6 +51,34 @@ describe("the ssh files", () => {
     await perform(removeSshFiles, { directory });
     await perform(removeSshFiles, { directory });
     assert.ok(!existsSync(directory));
+  });
+});
+
+describe("a cloud-init disk", () => {
+  const file = join(root, "cloud-init/node.iso");
+  const documents = {
+    userData: "#cloud-config\n",
+    metaData: "{}\n",
+    networkConfig: "version: 2\n",
+  };
+  const readInput = () => Promise.resolve(JSON.stringify({ ...documents, digest: "0" }));
+
+  it("has the documents under the names and the label that cloud-init looks for", async () => {
+    await perform(writeCloudInitDisk, { file }, { readInput });
+    const isoinfo = async (...args: string[]) =>
+      (await execa("isoinfo", ["-i", file, ...args], { stripFinalNewline: false })).stdout;
+    assert.match(await isoinfo("-d"), /^Volume id: cidata$/m);
+    assert.equal(await isoinfo("-R", "-x", "/user-data"), documents.userData);
+    assert.equal(await isoinfo("-R", "-x", "/meta-data"), documents.metaData);
+    assert.equal(await isoinfo("-R", "-x", "/network-config"), documents.networkConfig);
+    assert.deepEqual(readdirSync(join(root, "cloud-init")), ["node.iso"]);
+  });
+
+  it("can be written again, and removed twice", async () => {
+    await perform(writeCloudInitDisk, { file }, { readInput });
+    await perform(removeCloudInitDisk, { file });
+    await perform(removeCloudInitDisk, { file });
+    assert.ok(!existsSync(file));
   });
 });
 

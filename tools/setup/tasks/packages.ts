@@ -32,7 +32,7 @@ const needs: readonly Need[] = [
   { anyOf: ["iptables"], package: "iptables" },
   { anyOf: ["dnsmasq"], package: "dnsmasq-base" },
   { anyOf: ["ip"], package: "iproute2" },
-  // Under this name the libvirt plugin calls it; genisoimage brings it as a link.
+  // Makes cloud-init disks; genisoimage brings this name as a link.
   { anyOf: ["mkisofs"], package: "genisoimage" },
   { anyOf: ["xsltproc"], package: "xsltproc" },
   { anyOf: ["ssh"], package: "openssh-client" },
