@@ -13,7 +13,7 @@ const hosts = new TripleoHosts("itest-overcloud-steps");
 const CHOSEN = ["tune_undercloud", "build_heat_config"];
 
 const set = (key: string, value: string) =>
-  stack.pulumi("config", "set", key, value, "--stack", stack.name);
+  stack.pulumi("config", "set", "--plaintext", key, value, "--stack", stack.name);
 
 /** How often each step has run to its end. */
 function runs(): Record<string, number> {
@@ -77,7 +77,10 @@ describe("the overcloud's steps under pulumi", { timeout: 15 * 60_000 }, () => {
   });
 
   it("names the step that failed and its log, and goes on there", async () => {
-    await hosts.run("undercloud", "chmod", "a-x", "/usr/local/bin/sysctl");
+    // The parameters are written, and can't be applied.
+    const values = "/var/lib/stand-in/sysctl";
+    await hosts.run("undercloud", "rm", values);
+    await hosts.run("undercloud", "mkdir", values);
     await set("sysctl", "20");
     const { exitCode, all } = await stack.tryPulumi("up", "--yes", "--stack", stack.name);
     assert.notEqual(exitCode, 0);
@@ -86,7 +89,7 @@ describe("the overcloud's steps under pulumi", { timeout: 15 * 60_000 }, () => {
       /Step tune_undercloud failed: "tune_undercloud : Apply them" failed on undercloud-0: /,
     );
     assert.match(all, /\(log: .*logs\/tune_undercloud\.log\)/);
-    await hosts.run("undercloud", "chmod", "a+x", "/usr/local/bin/sysctl");
+    await hosts.run("undercloud", "rmdir", values);
     await stack.up();
     assert.deepEqual(runs(), { tune_undercloud: 3, build_heat_config: 1 });
   });

@@ -25,8 +25,7 @@ export function ansibleTask(context: Context): Task {
   const sources = createHash("sha256").update(requirements).digest("hex");
   return {
     name,
-    // Both may install distribution packages, which takes turns.
-    needs: ["packages"],
+    needs: [],
     done: async () => {
       const current = isCurrent(readStamp(context.paths.stamps, name), {
         version,
