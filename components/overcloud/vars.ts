@@ -1,4 +1,4 @@
-import { rangeOf } from "../../config/addresses.ts";
+import { addressAt, rangeOf } from "../../config/addresses.ts";
 import type { OvercloudSettings } from "../../config/overcloud.ts";
 import type { BmcPlan } from "../bmc/plan.ts";
 import type { TopologyPlan } from "../libvirt/plan.ts";
@@ -48,8 +48,13 @@ export interface OvercloudVars {
   cloud_ssh: { private_key: string };
   /** The undercloud's place in the provisioning network, and the subnet's DNS servers. */
   cloud_control_plane: { address: string; bridge: string; subnet: string; nameservers: string[] };
-  /** The undercloud's leg in the external network: it is the gateway. */
-  cloud_external: { cidr: string; address: string; netmask: string; vlan: number } | null;
+  /**
+   * The undercloud's legs in the overcloud's networks: it is the router to each for the hypervisor and what runs there,
+   * and the way out of the external one.
+   */
+  cloud_vlans: { cidr: string; address: string; netmask: string; vlan: number; gateway: boolean }[];
+  /** The network between hypervisor and undercloud. */
+  cloud_hypervisor_network: string;
   cloud_sysctls: Record<string, string | number>;
   cloud_nodes: NodeVars[];
   cloud_bmc: { address: string; user: string; password_file: string };
@@ -70,7 +75,10 @@ export interface OvercloudVars {
 /** Which variables each tag of the playbook uses: a tag runs again when one of its own changes. */
 export const VARIABLES_OF: Partial<Record<StepName, readonly (keyof OvercloudVars)[]>> = {
   gen_ssh_key: ["cloud_paths", "cloud_ssh"],
-  setup_vlan: ["cloud_paths", "cloud_control_plane", "cloud_external"],
+  setup_vlan: [
+    ...(["cloud_paths", "cloud_control_plane", "cloud_vlans"] as const),
+    "cloud_hypervisor_network",
+  ],
   tune_undercloud: ["cloud_sysctls"],
   create_instackenv: [
     ...(["cloud_paths", "cloud_release", "cloud_nodes", "cloud_bmc"] as const),
@@ -128,7 +136,6 @@ export function planVars(
   const facts = factsOf(settings.release);
   const paths = pathsOf(settings);
   const roles = rolesOf(plan);
-  const external = plan.vlans.find(({ name }) => name === "External");
   return {
     cloud_release: { ...facts, distribution: settings.distribution },
     cloud_paths: paths,
@@ -139,15 +146,14 @@ export function planVars(
       subnet: "ctlplane-subnet",
       nameservers: nameserversOf(settings, plan),
     },
-    cloud_external:
-      external?.gateway === undefined
-        ? null
-        : {
-            cidr: external.cidr,
-            address: external.gateway,
-            netmask: netmaskOf(external.cidr),
-            vlan: external.vlan,
-          },
+    cloud_vlans: plan.vlans.map(({ cidr, vlan, gateway }) => ({
+      cidr,
+      address: gateway ?? addressAt(cidr, 1),
+      netmask: netmaskOf(cidr),
+      vlan,
+      gateway: gateway !== undefined,
+    })),
+    cloud_hypervisor_network: plan.networks.external.cidr,
     cloud_sysctls: { ...ROUTER_SYSCTLS, ...settings.sysctls },
     cloud_nodes: roles
       .flatMap(({ nodes }) => nodes)

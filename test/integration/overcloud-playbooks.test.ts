@@ -129,7 +129,8 @@ describe("the overcloud's playbook over ssh", { timeout: 30 * 60_000 }, () => {
         pm_password: BMC_PASSWORD,
         ports: [{ address: controller?.provisioning.mac, physical_network: "ctlplane" }],
       });
-      assert.equal(nodes[1]?.["pm_port"], "6231");
+      // The ports of two more controllers lie between.
+      assert.equal(nodes[1]?.["pm_port"], "6233");
       assert.equal(nodes[1]?.ports?.[0]?.["address"], compute?.provisioning.mac);
       const mode = await hosts.run(
         "undercloud",
@@ -171,20 +172,23 @@ describe("the overcloud's playbook over ssh", { timeout: 30 * 60_000 }, () => {
       assert.equal(flavors["compute"]?.properties["resources:VCPU"], "0");
     });
 
-    it("makes the undercloud the external network's gateway, with each rule once", async () => {
+    it("makes the undercloud a router to the overcloud's networks, with each rule once", async () => {
       const rules = (await hosts.run("undercloud", "iptables-save")).split("\n");
       for (const rule of [
         "-A POSTROUTING -s 10.0.10.0/24 ! -d 10.0.10.0/24 -j MASQUERADE",
-        "-A FORWARD -s 10.0.10.0/24 -j ACCEPT",
-        "-A FORWARD -d 10.0.10.0/24 -j ACCEPT",
+        ...[10, 20, 30, 40, 50].flatMap((third) => [
+          `-A POSTROUTING -s 192.168.22.0/24 -d 10.0.${third}.0/24 -j MASQUERADE`,
+          `-A FORWARD -s 10.0.${third}.0/24 -j ACCEPT`,
+          `-A FORWARD -d 10.0.${third}.0/24 -j ACCEPT`,
+        ]),
       ]) {
         assert.equal(rules.filter((each) => each === rule).length, 1, rule);
       }
       assert.match(await hosts.read("/etc/sysconfig/iptables"), /MASQUERADE/);
-      assert.match(
-        await hosts.run("undercloud", "ip", "-o", "-4", "address"),
-        /vlan10 +inet 10\.0\.10\.1\/24/,
-      );
+      const addresses = await hosts.run("undercloud", "ip", "-o", "-4", "address");
+      for (const vlan of [10, 20, 30, 40, 50]) {
+        assert.match(addresses, new RegExp(`vlan${vlan} +inet 10\\.0\\.${vlan}\\.1/24`));
+      }
       assert.deepEqual((await hosts.state()).subnet, ["192.168.22.1"]);
       assert.match(
         await hosts.read("/etc/sysctl.d/90-overcloud.conf"),

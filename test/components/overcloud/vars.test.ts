@@ -268,13 +268,20 @@ describe("the playbook's variables", () => {
     assert.doesNotMatch(text, /"(pm_)?password"/);
   });
 
-  it("put the undercloud into the external network as its gateway", () => {
-    assert.deepEqual(varsFor().cloud_external, {
+  it("put the undercloud into every network of the overcloud, into the external one as its gateway", () => {
+    const { cloud_vlans: vlans, cloud_hypervisor_network: hypervisor } = varsFor();
+    assert.deepEqual(vlans[0], {
       cidr: "10.0.10.0/24",
       address: "10.0.10.1",
       netmask: "255.255.255.0",
       vlan: 10,
+      gateway: true,
     });
+    assert.deepEqual(
+      vlans.map(({ address, gateway }) => [address, gateway]),
+      [10, 20, 30, 40, 50].map((third) => [`10.0.${third}.1`, third === 10]),
+    );
+    assert.equal(hypervisor, "192.168.22.0/24");
   });
 
   it("take the user's kernel parameters over the router's", () => {
