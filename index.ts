@@ -1,10 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ACCESS_FILES } from "./components/control-plane.ts";
 import { SimulatedComputes } from "./components/compute/simulated-computes.ts";
 import { CredentialSeed } from "./components/credentials/seed.ts";
 import { contentHash } from "./components/image/content-hash.ts";
 import { IMAGE_CONTEXT, OpenStackImage } from "./components/image/openstack-image.ts";
-import { makeControlPlane } from "./components/make-control-plane.ts";
+import { deployedFiles, makeControlPlane } from "./components/make-control-plane.ts";
 import { routedNetworks } from "./components/tripleo/routes.ts";
 import { PROJECT_DIRECTORY } from "./components/step/step.ts";
 import { currentEpoch } from "./components/upkeep/epoch.ts";
@@ -15,7 +14,7 @@ const stack = pulumi.getStack();
 const outputDirectory = `${PROJECT_DIRECTORY}/output/${stack}`;
 const { epoch, reasons } = await currentEpoch({
   directory: outputDirectory,
-  files: ACCESS_FILES,
+  files: deployedFiles(settings),
   host,
   routes: routedNetworks(settings),
   preview: pulumi.runtime.isDryRun(),

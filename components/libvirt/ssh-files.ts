@@ -12,7 +12,12 @@ export interface SshFilesArgs {
   user: string;
   /** The stack's folder of outputs. */
   outputDirectory: string;
+  /** Changes when the files have to be written again; see components/upkeep. */
+  epoch: string;
 }
+
+/** Names of the files in the output folder. */
+export const SSH_FILES = ["ssh/id_ed25519", "ssh/id_ed25519.pub", "ssh/config"] as const;
 
 /** Paths of the stack's ssh key and configuration. */
 export function sshPaths(outputDirectory: string) {
@@ -43,6 +48,7 @@ export class SshFiles extends pulumi.ComponentResource {
         run: { action: "libvirt/ssh-files", args: { directory, config } },
         remove: { action: "libvirt/remove-ssh-files", args: { directory } },
         input: pulumi.secret(args.key.apply((key) => JSON.stringify(key))),
+        rerunOn: [args.epoch],
       },
       { parent: this },
     );

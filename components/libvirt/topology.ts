@@ -20,6 +20,8 @@ export interface LibvirtTopologyArgs {
   sshKey: pulumi.Output<SshKey>;
   /** Folder for what the stack writes for its user. */
   outputDirectory: string;
+  /** Changes when files have to be written again; see components/upkeep. */
+  epoch: string;
   /** With each new value every node is made anew, with its disk. Default: never. */
   rebuild?: pulumi.Input<string>;
   /** Folder where images from URLs are kept, for every stack. */
@@ -89,7 +91,7 @@ export class LibvirtTopology extends pulumi.ComponentResource {
 
     this.ssh = new SshFiles(
       "ssh",
-      { plan, key: args.sshKey, user: settings.user, outputDirectory },
+      { plan, key: args.sshKey, user: settings.user, outputDirectory, epoch: args.epoch },
       { parent: this },
     );
     this.nodes = new Map(

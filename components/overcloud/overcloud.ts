@@ -26,6 +26,8 @@ export interface OvercloudArgs {
   libvirtUri: string;
   /** Folder for what the stack writes for its user. */
   outputDirectory: string;
+  /** Changes when files have to be written again; see components/upkeep. */
+  epoch: string;
   /** The ansible inventory: groups hypervisor, undercloud, ... */
   inventory: string;
   files: PlaybookFiles;
@@ -38,6 +40,9 @@ export interface OvercloudArgs {
   /** Ids of the VMs by node name: what is done to one is done again when it is new. */
   nodeIds: Record<string, pulumi.Input<string>>;
 }
+
+/** Name of the playbook's variables in the output folder. */
+export const VARIABLES_FILE = "overcloud/vars.json";
 
 const PLAYBOOKS = join(PROJECT_DIRECTORY, "playbooks");
 
@@ -74,13 +79,14 @@ export class Overcloud extends pulumi.ComponentResource {
     this.vars = planVars(settings.overcloud, args);
     const directory = `${outputDirectory}/logs`;
 
-    const file = "overcloud/vars.json";
+    const file = VARIABLES_FILE;
     const variables = new Step(
       "overcloud-vars",
       {
         directory,
         run: { action: "access/write", args: { directory: outputDirectory, names: [file] } },
         input: JSON.stringify({ [file]: renderVars(this.vars) }),
+        rerunOn: [args.epoch],
       },
       { parent: this },
     );

@@ -39,6 +39,7 @@ async function deploy(raw: Record<string, unknown> = {}, preview = false) {
         domainType: "qemu",
         sshKey: seed.credentials.apply((credentials) => credentials.sshKey),
         outputDirectory,
+        epoch: "1",
         cacheDirectory: "/cache",
       });
       return new VirtualBmc("virtual-bmc", {

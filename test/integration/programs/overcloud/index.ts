@@ -20,6 +20,7 @@ new Overcloud("overcloud", {
   bmcs: planBmcs(plan, overcloudSchema.parse({}).bmc),
   libvirtUri: "qemu:///system",
   outputDirectory: config.require("outputDirectory"),
+  epoch: "1",
   inventory: config.require("inventory"),
   files: { sshKey: "/root/keys/id_ed25519", bmcPassword: config.require("bmcPassword") },
   playbookHash: await playbookHash(),

@@ -30,6 +30,7 @@ const topology = new LibvirtTopology("topology", {
   domainType: domainTypeOf(settings, `${PROJECT_DIRECTORY}/.toolchain/host.json`),
   sshKey: seed.credentials.apply(({ sshKey }) => sshKey),
   outputDirectory,
+  epoch: "1",
   cacheDirectory: `${PROJECT_DIRECTORY}/.toolchain/images`,
 });
 
