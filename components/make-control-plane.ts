@@ -1,11 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { ACCESS_FILES, type ControlPlane, type ControlPlaneArgs } from "./control-plane.ts";
 import type { Settings } from "../config/schema.ts";
-import { INVENTORY_FILES } from "./infrared/workspace.ts";
-import { SSH_FILES } from "./libvirt/ssh-files.ts";
-import { playbookHash, userFilesHash, VARIABLES_FILE } from "./overcloud/overcloud.ts";
+import { INVENTORY_FILES } from "./infrared/inventory.ts";
+import { SSH_FILES } from "./libvirt/access.ts";
+import { VARIABLES_FILE } from "./overcloud/vars.ts";
 import { StandaloneControlPlane } from "./standalone/control-plane.ts";
-import { TripleoControlPlane } from "./tripleo/control-plane.ts";
 
 /** Names of the files in the output folder that a deployed stack has; without one of them it is to be repaired. */
 export function deployedFiles({ controlPlane }: Settings): readonly string[] {
@@ -21,6 +20,9 @@ export async function makeControlPlane(
 ): Promise<ControlPlane> {
   const { controlPlane, overcloud } = args.settings;
   if (controlPlane === "standalone") return new StandaloneControlPlane(name, args, options);
+  // Loaded where it is needed alone: every preview and update of a standalone cloud starts faster without.
+  const { TripleoControlPlane } = await import("./tripleo/control-plane.ts");
+  const { playbookHash, userFilesHash } = await import("./overcloud/overcloud.ts");
   const hashes = {
     playbookHash: await playbookHash(),
     userFilesHash: await userFilesHash(overcloud.environmentFiles),

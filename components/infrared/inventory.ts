@@ -18,6 +18,9 @@ export interface InventoryAccess {
   undercloudPython?: string | undefined;
 }
 
+/** Inventories for whoever uses ansible by hand, in the stack's output folder. */
+export const INVENTORY_FILES = ["hosts-infrared", "hosts-undercloud", "hosts-overcloud"] as const;
+
 /** Infrared puts the folder of the workspace in its place. */
 export const WORKSPACE = "%%workspace_dir%%";
 

@@ -4,7 +4,7 @@ import type { InfraredSettings } from "../../config/infrared.ts";
 import { Step } from "../step/step.ts";
 import { UNDERCLOUD_USER } from "./deploy.ts";
 import { PINS } from "./install.ts";
-import { infraredInventory, WORKSPACE, type InventoryNode } from "./inventory.ts";
+import { infraredInventory, INVENTORY_FILES, WORKSPACE, type InventoryNode } from "./inventory.ts";
 
 export interface InfraredWorkspaceArgs {
   settings: InfraredSettings;
@@ -30,9 +30,6 @@ export interface InfraredWorkspaceArgs {
   /** Changes when files of the stack are gone that nobody but these steps writes; see currentEpoch. */
   epoch: string;
 }
-
-/** Inventories for whoever uses ansible by hand, in the stack's output folder. */
-export const INVENTORY_FILES = ["hosts-infrared", "hosts-undercloud", "hosts-overcloud"] as const;
 
 /** Seconds for cloning, and for pip to install a good hundred packages on a slow line. */
 const INSTALL_SECONDS = 1800;

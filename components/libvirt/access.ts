@@ -1,5 +1,8 @@
 import type { Role, TopologyPlan } from "./plan.ts";
 
+/** Names of the files by which nodes are reached, in the stack's output folder. */
+export const SSH_FILES = ["ssh/id_ed25519", "ssh/id_ed25519.pub", "ssh/config"] as const;
+
 /** How nodes are reached. */
 export interface NodesAccess {
   /** Who logs in, by role: it changes as the deployment goes on. */

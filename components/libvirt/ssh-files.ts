@@ -16,9 +16,6 @@ export interface SshFilesArgs {
   epoch: string;
 }
 
-/** Names of the files in the output folder. */
-export const SSH_FILES = ["ssh/id_ed25519", "ssh/id_ed25519.pub", "ssh/config"] as const;
-
 /** Paths of the stack's ssh key and configuration. */
 export function sshPaths(outputDirectory: string) {
   const directory = `${outputDirectory}/ssh`;

@@ -11,6 +11,7 @@ import { selectSteps, stepsOf, type ReleaseStep, type StepName } from "./steps.t
 import {
   planVars,
   renderVars,
+  VARIABLES_FILE,
   VARIABLES_OF,
   varsOf,
   type OvercloudVars,
@@ -40,9 +41,6 @@ export interface OvercloudArgs {
   /** Ids of the VMs by node name: what is done to one is done again when it is new. */
   nodeIds: Record<string, pulumi.Input<string>>;
 }
-
-/** Name of the playbook's variables in the output folder. */
-export const VARIABLES_FILE = "overcloud/vars.json";
 
 const PLAYBOOKS = join(PROJECT_DIRECTORY, "playbooks");
 

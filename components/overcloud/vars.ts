@@ -19,6 +19,9 @@ import { factsOf, productVersions, type ReleaseFacts } from "./release.ts";
 import { pathsOf, rolesOf, type UndercloudPaths } from "./roles.ts";
 import type { StepName } from "./steps.ts";
 
+/** Name of the playbook's variables in the output folder. */
+export const VARIABLES_FILE = "overcloud/vars.json";
+
 /** What the playbook needs to know besides settings and topology. */
 export interface PlaybookFiles {
   /** Private key that opens the stack's nodes, on the hypervisor; its public half is beside it, with `.pub`. */
