@@ -17,9 +17,15 @@ export function testFiles(root: string, patterns: readonly string[]): string[] {
 /** What this machine keeps tests from covering; one line each. */
 export function limitations(context: Context): string[] {
   const facts = readHostFacts(context.paths);
-  return facts?.domainType === "kvm"
-    ? []
-    : [`KVM: ${facts?.reason ?? "unknown"}; libvirt domains run emulated (type qemu)`];
+  const kvm =
+    facts?.domainType === "kvm"
+      ? []
+      : [`KVM: ${facts?.reason ?? "unknown"}; libvirt domains run emulated (type qemu)`];
+  return [
+    ...kvm,
+    "Infrared: a stand-in that holds to its recorded options; the real one: npm run verify:infrared",
+    "TripleO's own validators: npm run verify:tripleo; a real overcloud: never, anywhere",
+  ];
 }
 
 /** Runs the tests in one invocation of Node's runner; answers its exit status. */
