@@ -25,6 +25,7 @@ const image = new OpenStackImage("image", {
   names: settings.names,
   stack,
   contentHash: await contentHash(IMAGE_CONTEXT),
+  ...(settings.controlPlane === "tripleo" && { published: settings.overcloud.computeImage }),
 });
 const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
 

@@ -94,6 +94,14 @@ export const overcloudSchema = z
         { error: "must be kernel parameters with their values" },
       )
       .default({}),
+    /**
+     * Docker image of the simulated computes, with the release's own nova-compute. Default: the project's own image, which
+     * has OpenStack 2025.1.
+     */
+    computeImage: z
+      .string({ error: "must be the name of an image" })
+      .regex(/^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$/, { error: "must be the name of an image" })
+      .optional(),
     bmc: z
       .strictObject({
         /** UDP port of the first node's BMC on the provisioning network's host address; others follow. */
