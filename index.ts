@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ACCESS_FILES } from "./components/control-plane.ts";
+import { accessFiles } from "./components/control-plane.ts";
 import { SimulatedComputes } from "./components/compute/simulated-computes.ts";
 import { CredentialSeed } from "./components/credentials/seed.ts";
 import { contentHash } from "./components/image/content-hash.ts";
@@ -15,7 +15,7 @@ const stack = pulumi.getStack();
 const outputDirectory = `${PROJECT_DIRECTORY}/output/${stack}`;
 const { epoch, reasons } = await currentEpoch({
   directory: outputDirectory,
-  files: ACCESS_FILES,
+  files: accessFiles(settings),
   host,
   routes: routedNetworks(settings),
   preview: pulumi.runtime.isDryRun(),
