@@ -3,10 +3,12 @@ import { before, describe, it } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { SimulatedComputes } from "../../../components/compute/simulated-computes.ts";
 import { deriveCredentials } from "../../../components/credentials/derive.ts";
+import { ACCESS_FILES, accessFiles } from "../../../components/control-plane.ts";
 import { CredentialSeed } from "../../../components/credentials/seed.ts";
 import { specificationSchema } from "../../../components/step/specification.ts";
 import { TripleoControlPlane } from "../../../components/tripleo/control-plane.ts";
 import type { Harvest } from "../../../components/tripleo/harvest.ts";
+import { routedNetworks } from "../../../components/tripleo/routes.ts";
 import { record, valueOf, type Registration } from "../../support/pulumi.ts";
 import { settingsOf } from "../../support/settings.ts";
 
@@ -314,6 +316,23 @@ describe("steps that are left out", () => {
     const { the } = await build({ skip: ["simulate_compute_node"], computes: 0 });
     assert.equal(actionOf(the(COMMAND, "take-access")), "tripleo/access");
     assert.equal(actionOf(the(COMMAND, "harvest-compute")), "step/skipped");
+  });
+
+  it("are not missed on the machine", () => {
+    const expected = (raw: Record<string, unknown>) => {
+      const settings = settingsOf({ controlPlane: "tripleo", ...raw });
+      return { files: accessFiles(settings), routes: routedNetworks(settings).length };
+    };
+    assert.deepEqual(expected({}), { files: ACCESS_FILES, routes: 5 });
+    assert.deepEqual(expected({ skip: ["simulate_compute_node"] }), {
+      files: ACCESS_FILES,
+      routes: 0,
+    });
+    assert.deepEqual(expected({ steps: ["setup_vms"] }), { files: ["inventory.yml"], routes: 0 });
+    // A standalone cloud has no steps to leave out.
+    const standalone = settingsOf({ steps: ["setup_vms"] });
+    assert.deepEqual(accessFiles(standalone), ACCESS_FILES);
+    assert.deepEqual(routedNetworks(standalone), []);
   });
 
   it("leave nothing behind for what comes after them to trip over", async () => {
