@@ -3,6 +3,7 @@ import type { Settings } from "../config/schema.ts";
 import type { ComputeConnection } from "./compute/connection.ts";
 import type { Credentials } from "./credentials/derive.ts";
 import type { CloudReference } from "./openstack/client.ts";
+import { selects } from "./overcloud/steps.ts";
 
 /** What every kind of control plane is made from. */
 export interface ControlPlaneArgs {
@@ -38,3 +39,11 @@ export interface ControlPlane extends pulumi.Resource {
 
 /** Names of the files in the output folder that a deployed stack has. */
 export const ACCESS_FILES = ["clouds.yaml", "openrc", "inventory.yml"] as const;
+
+/** Those of them that a stack has with the steps that its settings choose. */
+export function accessFiles(settings: Settings): readonly string[] {
+  if (settings.controlPlane === "standalone") return ACCESS_FILES;
+  return selects(settings, "run_deploy_overcloud", "simulate_compute_node")
+    ? ACCESS_FILES
+    : ["inventory.yml"];
+}

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { ACCESS_FILES, type ControlPlane, type ControlPlaneArgs } from "./control-plane.ts";
+import { accessFiles, type ControlPlane, type ControlPlaneArgs } from "./control-plane.ts";
 import type { Settings } from "../config/schema.ts";
 import { INVENTORY_FILES } from "./infrared/inventory.ts";
 import { SSH_FILES } from "./libvirt/access.ts";
@@ -7,9 +7,9 @@ import { VARIABLES_FILE } from "./overcloud/vars.ts";
 import { StandaloneControlPlane } from "./standalone/control-plane.ts";
 
 /** Names of the files in the output folder that a deployed stack has; without one of them it is to be repaired. */
-export function deployedFiles({ controlPlane }: Settings): readonly string[] {
-  if (controlPlane === "standalone") return ACCESS_FILES;
-  return [...ACCESS_FILES, ...INVENTORY_FILES, ...SSH_FILES, VARIABLES_FILE];
+export function deployedFiles(settings: Settings): readonly string[] {
+  const own = [...INVENTORY_FILES, ...SSH_FILES, VARIABLES_FILE];
+  return [...accessFiles(settings), ...(settings.controlPlane === "tripleo" ? own : [])];
 }
 
 /** The control plane that the settings ask for. */

@@ -21,7 +21,7 @@ export interface Outputs {
 }
 
 /** Minutes that one `pulumi` call may take before the test counts as hung. */
-const CALL_MINUTES = 12;
+const CALL_MINUTES = 30;
 
 /**
  * A stack of the real program in a backend of its own, driven by the real `pulumi`: for tests and benchmarks. With

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import type { Settings } from "../../config/schema.ts";
 import { OpenStackClient, type CloudReference } from "../openstack/client.ts";
@@ -29,6 +30,10 @@ const NAMED_SERVERS = 5;
  * `refuse`, one that still has servers makes the whole update fail while everything still runs.
  */
 export const guardScaleDown: Action<GuardArgs> = async (args, { report, signal }) => {
+  if (args.computes === 0 && !existsSync(args.cloudsYaml)) {
+    report("no cloud yet that computes could leave");
+    return { leaving: [] };
+  }
   const client = await OpenStackClient.connect(args, signal);
   const { staying, leaving } = await partition(client, args.computes);
   await writeFile(args.marker, "", { mode: 0o600 });

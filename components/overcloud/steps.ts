@@ -298,6 +298,16 @@ export function selectSteps(release: Release, choice: Choice): Selection {
   return { steps, problems };
 }
 
+/** Whether settings choose any of these steps. */
+export function selects(
+  settings: Choice & { overcloud: { release: Release } },
+  ...names: StepName[]
+): boolean {
+  return selectSteps(settings.overcloud.release, settings).steps.some(({ name }) =>
+    names.includes(name),
+  );
+}
+
 function isConfirmed({ confirmedBy }: ReleaseStep, { confirm }: Choice): boolean {
   return confirmedBy === undefined || confirm[confirmedBy] !== "";
 }

@@ -21,8 +21,10 @@ export interface StepArgs {
   input?: pulumi.Input<string>;
   /** The step runs again when any of these changes, ids of what it looks at for instance. */
   rerunOn?: pulumi.Input<string[]>;
-  /** Whether what it prints goes to Pulumi as progress. Default true; false for a step whose result is secret. */
+  /** Whether what it prints goes to Pulumi as progress. Default true; false for a command whose result is secret. */
   progress?: boolean;
+  /** Whether its result is secret; then nothing that it prints goes to Pulumi as progress. Default false. */
+  secretResult?: boolean;
   /** Whether the step stays as it was when its inputs change: one that was done stays done. Default false. */
   keep?: boolean;
 }
@@ -65,7 +67,7 @@ export function stepCommand(name: string, args: StepArgs): command.local.Command
     }),
     // Output of a run is never handed to the next: it would grow the environment without bound.
     addPreviousOutputInEnv: false,
-    logging: args.progress === false ? "none" : "stderr",
+    logging: args.progress === false || args.secretResult ? "none" : "stderr",
   };
 }
 
@@ -81,6 +83,7 @@ export class Step extends pulumi.ComponentResource {
       deleteBeforeReplace: true,
       ...(options?.deletedWith && { deletedWith: options.deletedWith }),
       ...(args.keep && { ignoreChanges: INPUTS }),
+      ...(args.secretResult && { additionalSecretOutputs: ["stdout", "stderr"] }),
     });
     this.result = run.stdout;
     this.registerOutputs({ result: this.result });

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { livingLabels } from "../../config/host.ts";
@@ -17,8 +16,9 @@ import { planTopology, type TopologyPlan } from "../libvirt/plan.ts";
 import { LibvirtTopology } from "../libvirt/topology.ts";
 import { Overcloud } from "../overcloud/overcloud.ts";
 import { factsOf } from "../overcloud/release.ts";
-import { selectSteps } from "../overcloud/steps.ts";
-import { PROJECT_DIRECTORY, Step, stepCommand } from "../step/step.ts";
+import { selectSteps, type StepName } from "../overcloud/steps.ts";
+import { varsOf } from "../overcloud/vars.ts";
+import { LEFT_OUT, PROJECT_DIRECTORY, Step, type StepArgs } from "../step/step.ts";
 import { connectionOf } from "./connection.ts";
 import type { Harvest } from "./harvest.ts";
 import { TripleoFiles } from "./files.ts";
@@ -54,10 +54,22 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
     const { names, libvirt, overcloud: deployment } = settings;
     const facts = factsOf(deployment.release);
     const logs = `${outputDirectory}/logs`;
-    const own = { parent: this };
     const { steps } = selectSteps(deployment.release, settings);
     const selected = new Set<string>(steps.map((step) => step.name));
+    /** What a step does when one of these is chosen. */
+    const partOf = (what: Omit<StepArgs, "directory">, ...names: StepName[]): StepArgs => ({
+      directory: logs,
+      ...(names.some((each) => selected.has(each)) ? what : LEFT_OUT),
+    });
     this.plan = planTopology(libvirt, names, stack);
+
+    const files = new TripleoFiles(
+      "files",
+      { settings, stack, plan: this.plan, credentials, outputDirectory, epoch },
+      { parent: this },
+    );
+    // Removed last: whatever is removed later would write its log into a folder that is gone.
+    const own = { parent: this, dependsOn: [files] };
 
     const topology = new LibvirtTopology(
       "topology",
@@ -95,12 +107,6 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
       own,
     );
 
-    const files = new TripleoFiles(
-      "files",
-      { settings, stack, plan: this.plan, credentials, outputDirectory, epoch, ssh: topology.ssh },
-      own,
-    );
-
     const workspace = new InfraredWorkspace(
       "infrared",
       {
@@ -117,7 +123,7 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
         cleanup: settings.confirm.cleanupInfrared,
         epoch,
       },
-      { parent: this, dependsOn: [topology.ssh] },
+      { parent: this, dependsOn: [files, topology.ssh] },
     );
     const undercloud = new InfraredUndercloud(
       "undercloud",
@@ -133,7 +139,7 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
         rerunOn: pulumi.all(idsOf("undercloud")),
         leftOut: UNDERCLOUD_STEPS.filter((step) => !selected.has(step)),
       },
-      { parent: this, dependsOn: topology.ready },
+      { parent: this, dependsOn: [files, ...topology.ready] },
     );
 
     const overcloud = new Overcloud(
@@ -159,10 +165,13 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
       { parent: this, dependsOn: [files] },
     );
     const deployed = overcloud.steps.get("run_deploy_overcloud");
-    const afterDeployment = { parent: this, dependsOn: deployed ? [deployed] : [] };
-    const deployment_ = pulumi.all(
-      domains.size > 0 ? [...domains.values()].map(({ id }) => id) : [],
-    );
+    const afterDeployment = { parent: this, dependsOn: deployed ? [files, deployed] : [files] };
+    // Another deployment may have other addresses and passwords.
+    const deploymentInputs = [
+      JSON.stringify(varsOf("run_deploy_overcloud", overcloud.vars)),
+      args.userFilesHash,
+      ...[...domains.values()].map(({ id }) => id),
+    ];
 
     const ssh = ["ssh", "-F", topology.ssh.configFile, "-l"];
     const onUndercloud = [...ssh, deployment.user, "undercloud-0"];
@@ -181,43 +190,55 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
 
     const access = new Step(
       "take-access",
-      {
-        directory: logs,
-        run: {
-          action: "tripleo/access",
-          args: {
-            ssh: onUndercloud,
-            rcFile: `${deployment.workingDirectory}/${deployment.stack}rc`,
-            cloud: stack,
-            directory: outputDirectory,
+      partOf(
+        {
+          run: {
+            action: "tripleo/access",
+            args: {
+              ssh: onUndercloud,
+              rcFile: `${deployment.workingDirectory}/${deployment.stack}rc`,
+              cloud: stack,
+              directory: outputDirectory,
+            },
+            timeoutSeconds: 120,
           },
-          timeoutSeconds: 120,
+          rerunOn: pulumi.all([epoch, ...deploymentInputs]),
         },
-        rerunOn: pulumi.all([epoch, deployment_]).apply(([first, rest]) => [first, ...rest]),
+        "run_deploy_overcloud",
+        "simulate_compute_node",
+      ),
+      afterDeployment,
+    );
+    this.endpoints = access.result.apply((json): Record<string, string> => {
+      const { authUrl } = JSON.parse(json) as { authUrl?: string };
+      return authUrl === undefined ? {} : { keystone: authUrl };
+    });
+
+    // What follows is the step simulate_compute_node of the reference: configuration, network and routes of computes.
+    const harvest = new Step(
+      "harvest-compute",
+      {
+        ...partOf(
+          {
+            run: {
+              action: "tripleo/harvest",
+              args: { ssh: onOvercloud("compute-0") },
+              timeoutSeconds: 300,
+            },
+            rerunOn: pulumi.all(deploymentInputs),
+          },
+          "simulate_compute_node",
+        ),
+        secretResult: true,
       },
       afterDeployment,
     );
-    this.endpoints = access.result.apply((json): Record<string, string> => ({
-      keystone: (JSON.parse(json) as { authUrl: string }).authUrl,
-    }));
-
-    // What follows is the step simulate_compute_node of the reference: configuration, network and routes of computes.
-    const harvest = new command.local.Command(
-      "harvest-compute",
-      stepCommand("harvest-compute", {
-        directory: logs,
-        run: {
-          action: "tripleo/harvest",
-          args: { ssh: onOvercloud("compute-0") },
-          timeoutSeconds: 300,
-        },
-        rerunOn: deployment_,
-        progress: false,
-      }),
-      { ...afterDeployment, additionalSecretOutputs: ["stdout", "stderr"] },
-    );
     this.computeConnection = pulumi.secret(
-      harvest.stdout.apply((json) => connectionOf(settings, JSON.parse(json) as Harvest)),
+      harvest.result.apply((json): ComputeConnection => {
+        const found = JSON.parse(json) as Harvest | { skipped: true };
+        // Without the step there are no computes that would use it.
+        return "skipped" in found ? { nova: {}, agent: {} } : connectionOf(settings, found);
+      }),
     );
     const network = new docker.Network(
       `${name}-network`,
@@ -226,7 +247,7 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
         cidr: settings.network.cidr,
         labels: livingLabels(settings),
       }),
-      { parent: this, deleteBeforeReplace: true },
+      { parent: this, dependsOn: [files], deleteBeforeReplace: true },
     );
     this.networkName = network.name;
     const routed = {
@@ -235,12 +256,14 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
     };
     this.ready = new Step(
       "routes-to-overcloud",
-      {
-        directory: logs,
-        run: { action: "tripleo/set-routes", args: routed, timeoutSeconds: 60 },
-        remove: { action: "tripleo/remove-routes", args: routed, timeoutSeconds: 60 },
-        rerunOn: [epoch],
-      },
+      partOf(
+        {
+          run: { action: "tripleo/set-routes", args: routed, timeoutSeconds: 60 },
+          remove: { action: "tripleo/remove-routes", args: routed, timeoutSeconds: 60 },
+          rerunOn: [epoch],
+        },
+        "simulate_compute_node",
+      ),
       { parent: this, dependsOn: [access, harvest, network] },
     );
     this.registerOutputs({ networkName: this.networkName });

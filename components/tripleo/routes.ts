@@ -1,5 +1,6 @@
 import { execa } from "execa";
 import type { Settings } from "../../config/schema.ts";
+import { selects } from "../overcloud/steps.ts";
 import type { Action } from "../step/action.ts";
 
 export interface RoutesArgs {
@@ -9,8 +10,10 @@ export interface RoutesArgs {
 }
 
 /** Networks that the simulated computes of these settings reach through the undercloud. */
-export function routedNetworks({ controlPlane, libvirt }: Settings): string[] {
-  return controlPlane === "tripleo" ? Object.values(libvirt.vlans).map(({ cidr }) => cidr) : [];
+export function routedNetworks(settings: Settings): string[] {
+  const { controlPlane, libvirt } = settings;
+  if (controlPlane !== "tripleo" || !selects(settings, "simulate_compute_node")) return [];
+  return Object.values(libvirt.vlans).map(({ cidr }) => cidr);
 }
 
 /** Sets the host's routes to the overcloud's networks; one that is right already stays. */

@@ -241,4 +241,19 @@ describe("without a control plane", () => {
       await assert.rejects(guard(cloud, 0), /answered 503: the service is busy/);
       assert.deepEqual(states(cloud), { "compute-0": ENABLED });
     }));
+
+  it("lets none leave where the cloud was never deployed, and fails where some should stay", () =>
+    withCloud(async (cloud) => {
+      const nowhere = { ...cloud.cloud, cloudsYaml: `${cloud.marker}-none/clouds.yaml` };
+      const without = (computes: number) =>
+        perform(guardScaleDown, {
+          ...nowhere,
+          computes,
+          scaleDown: "refuse",
+          marker: cloud.marker,
+        });
+      assert.deepEqual((await without(0)).result, { leaving: [] });
+      await assert.rejects(without(1), /ENOENT/);
+      assert.ok(!existsSync(cloud.marker));
+    }));
 });
