@@ -34,7 +34,20 @@ export interface ControlPlane extends pulumi.Resource {
   /** The APIs by name, as this machine reaches them. */
   readonly endpoints: pulumi.Input<Record<string, string>>;
   /** Paths of the files for the user. */
-  readonly access: { cloudsYaml: string; openrc: string; inventory: string };
+  readonly access: { cloudsYaml: string; openrc: string; inventory: string; sshConfig?: string };
+  /** The control plane's virtual machines by name; absent where there are none. */
+  readonly nodes?: Record<string, NodeOutput>;
+}
+
+/** What a stack tells of a virtual machine. */
+export interface NodeOutput {
+  /** The address that ssh goes to. */
+  address: string;
+  /** MACs of its two network cards. */
+  provisioningMac: string;
+  externalMac: string;
+  /** Name of the libvirt domain. */
+  domain: string;
 }
 
 /** Names of the files in the output folder that a deployed stack has. */

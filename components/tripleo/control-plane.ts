@@ -7,7 +7,7 @@ import { planBmcs } from "../bmc/plan.ts";
 import { bmcDirectory, VirtualBmc } from "../bmc/virtual-bmc.ts";
 import type { ComputeConnection } from "../compute/connection.ts";
 import { stackNetwork } from "../container/network.ts";
-import type { ControlPlane, ControlPlaneArgs } from "../control-plane.ts";
+import type { ControlPlane, ControlPlaneArgs, NodeOutput } from "../control-plane.ts";
 import { InfraredUndercloud, UNDERCLOUD_STEPS } from "../infrared/undercloud.ts";
 import { undercloudTarget } from "../infrared/target.ts";
 import { InfraredWorkspace } from "../infrared/workspace.ts";
@@ -43,6 +43,7 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
   readonly ready: pulumi.Resource;
   readonly endpoints: pulumi.Output<Record<string, string>>;
   readonly access: ControlPlane["access"];
+  readonly nodes: Record<string, NodeOutput>;
 
   constructor(
     name: string,
@@ -186,7 +187,19 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
       cloudsYaml: this.cloud.cloudsYaml,
       openrc: `${outputDirectory}/openrc`,
       inventory: files.inventory,
+      sshConfig: topology.ssh.configFile,
     };
+    this.nodes = Object.fromEntries(
+      this.plan.nodes.map(({ name, domainName, provisioning, external }) => [
+        name,
+        {
+          address: external.address,
+          provisioningMac: provisioning.mac,
+          externalMac: external.mac,
+          domain: domainName,
+        },
+      ]),
+    );
 
     const access = new Step(
       "take-access",
