@@ -13,6 +13,7 @@ import { undercloudTarget } from "../infrared/target.ts";
 import { InfraredWorkspace } from "../infrared/workspace.ts";
 import { domainTypeOf } from "../libvirt/domain-type.ts";
 import { planTopology, type TopologyPlan } from "../libvirt/plan.ts";
+import { sshPaths } from "../libvirt/ssh-files.ts";
 import { LibvirtTopology } from "../libvirt/topology.ts";
 import { Overcloud } from "../overcloud/overcloud.ts";
 import { factsOf } from "../overcloud/release.ts";
@@ -64,6 +65,21 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
     });
     this.plan = planTopology(libvirt, names, stack);
 
+    // First, so that it is removed last: the whole folder goes with it, which other removals still log to.
+    const files = new TripleoFiles(
+      "files",
+      {
+        settings,
+        stack,
+        plan: this.plan,
+        credentials,
+        outputDirectory,
+        epoch,
+        keyFile: sshPaths(outputDirectory).keyFile,
+      },
+      own,
+    );
+
     const topology = new LibvirtTopology(
       "topology",
       {
@@ -76,7 +92,7 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
         cacheDirectory: join(toolchain, "images"),
         rebuild: confirmed("rebuild_vms", settings.confirm.rebuildVms, logs, own),
       },
-      own,
+      { parent: this, dependsOn: [files] },
     );
     const domains = new Map([...topology.nodes].map(([node, { domain }]) => [node, domain]));
     const idsOf = (role: string) =>
@@ -96,13 +112,7 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
         generation: nextGeneration(bmcDirectory(outputDirectory)),
         domains,
       },
-      own,
-    );
-
-    const files = new TripleoFiles(
-      "files",
-      { settings, stack, plan: this.plan, credentials, outputDirectory, epoch, ssh: topology.ssh },
-      own,
+      { parent: this, dependsOn: [files] },
     );
 
     const workspace = new InfraredWorkspace(

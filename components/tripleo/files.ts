@@ -5,7 +5,6 @@ import { planComputes } from "../compute/plan.ts";
 import type { Credentials } from "../credentials/derive.ts";
 import { firstUsers } from "../libvirt/access.ts";
 import type { TopologyPlan } from "../libvirt/plan.ts";
-import type { SshFiles } from "../libvirt/ssh-files.ts";
 import { Step } from "../step/step.ts";
 
 export interface TripleoFilesArgs {
@@ -16,7 +15,8 @@ export interface TripleoFilesArgs {
   /** Where the files go; removed with everything in it when the stack is destroyed. */
   outputDirectory: string;
   epoch: string;
-  ssh: SshFiles;
+  /** Private key of the nodes. */
+  keyFile: string;
 }
 
 /** The inventory of our own playbooks and the BMCs' password for them, mode 0600, in the stack's output folder. */
@@ -26,13 +26,13 @@ export class TripleoFiles extends pulumi.ComponentResource {
 
   constructor(name: string, args: TripleoFilesArgs, options?: pulumi.ComponentResourceOptions) {
     super("overcloud:index:TripleoFiles", name, {}, options);
-    const { settings, stack, plan, outputDirectory, ssh } = args;
+    const { settings, stack, plan, outputDirectory, keyFile } = args;
     const names = { inventory: "inventory.yml", bmcPassword: "overcloud/bmc-password" };
     this.inventory = `${outputDirectory}/${names.inventory}`;
     this.bmcPassword = `${outputDirectory}/${names.bmcPassword}`;
     const inventory = tripleoInventory(
       plan,
-      { users: firstUsers(settings.libvirt.user), keyFile: ssh.keyFile },
+      { users: firstUsers(settings.libvirt.user), keyFile },
       planComputes(settings, stack),
       { cloudsYaml: `${outputDirectory}/clouds.yaml`, cloud: stack },
     );
