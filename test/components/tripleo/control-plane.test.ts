@@ -274,6 +274,14 @@ describe("a TripleO control plane", () => {
     assert.equal(new Set(names).size, names.length);
   });
 
+  it("removes its folder last: other removals log to it", () => {
+    const { urn } = stack.the(COMMAND, "tripleo-files");
+    const removing = stack.of(COMMAND).filter(({ inputs }) => inputs["delete"] !== undefined);
+    for (const each of removing.filter(({ name }) => name !== "tripleo-files")) {
+      assert.ok(stack.before(each).has(urn), each.name);
+    }
+  });
+
   it("removes the routes that it set", () => {
     const { inputs } = stack.the(COMMAND, "routes-to-overcloud");
     const [set, removed] = [inputs["create"], inputs["delete"]].map((text) =>
