@@ -7,7 +7,7 @@ import { labelList, labelsOf } from "../names.ts";
 import type { CloudReference } from "../openstack/client.ts";
 import { Step, stepCommand } from "../step/step.ts";
 import type { ComputeConnection } from "./connection.ts";
-import { GUARD_MARKER } from "../upkeep/epoch.ts";
+import { DEPLOYED_MARKER, GUARD_MARKER } from "../upkeep/epoch.ts";
 import { planComputes, type ComputePlan } from "./plan.ts";
 import type { ComputesReady } from "./wait.ts";
 
@@ -84,7 +84,12 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         directory,
         run: {
           action: "compute/wait",
-          args: { ...cloud, computes: settings.computes, mapHosts: args.mapHosts },
+          args: {
+            ...cloud,
+            computes: settings.computes,
+            mapHosts: args.mapHosts,
+            marker: `${args.outputDirectory}/${DEPLOYED_MARKER}`,
+          },
           timeoutSeconds: readyTimeout(settings.computes),
         },
         rerunOn: pulumi.all([args.epoch, ...containers.map((container) => container.id)]),

@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { OpenStackClient, type CloudReference } from "../openstack/client.ts";
@@ -12,6 +13,8 @@ export interface WaitForComputesArgs extends CloudReference {
   computes: number;
   /** Program that maps hosts to their cell by their services, with its arguments. */
   mapHosts: string[];
+  /** File that says from then on that the stack was deployed as a whole; see components/upkeep. */
+  marker: string;
 }
 
 export interface ComputesReady {
@@ -31,8 +34,11 @@ const NAMED_HOSTS = 10;
  * offer and a networking agent that is alive. */
 export const waitForComputes: Action<WaitForComputesArgs> = async (args, context) => {
   const wanted = Array.from({ length: args.computes }, (_, index) => hostOf(index));
-  const result = (registered: number): ComputesReady => ({ registered, names: wanted });
-  if (wanted.length === 0) return result(0);
+  const result = async (registered: number): Promise<ComputesReady> => {
+    await writeFile(args.marker, "", { mode: 0o600 });
+    return { registered, names: wanted };
+  };
+  if (wanted.length === 0) return await result(0);
   const client = await OpenStackClient.connect(args, context.signal);
   let missing = wanted;
   let reported = -1;
@@ -62,7 +68,7 @@ export const waitForComputes: Action<WaitForComputesArgs> = async (args, context
             `not waited for, because an operator has forced them down: ${nameSome(held)}`,
           );
         }
-        return result(up);
+        return await result(up);
       }
       await sleep(POLL_MS, undefined, { signal: context.signal });
     }

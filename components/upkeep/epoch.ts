@@ -17,6 +17,9 @@ export interface EpochArgs {
 /** Left by a scale-down guard that was killed before it knew whether computes may leave. */
 export const GUARD_MARKER = "scale-down.pending";
 
+/** Left by the last step of the first update: from then on, what is missing was there. */
+export const DEPLOYED_MARKER = "deployed";
+
 const EPOCH_FILE = "epoch";
 
 /**
@@ -35,15 +38,16 @@ export async function currentEpoch({
 }: EpochArgs): Promise<{ epoch: string; reasons: string[] }> {
   const path = join(directory, EPOCH_FILE);
   const recorded = await readFile(path, "utf8").catch(() => undefined);
+  // A stack whose first update has not ended yet is made on, not repaired.
+  const deployed = await exists(join(directory, DEPLOYED_MARKER));
   const missing = await Promise.all(
     files.map(async (name) => ((await exists(join(directory, name))) ? [] : [name])),
   );
+  const lost = routes.filter((network) => host.routes.every(({ cidr }) => cidr !== network));
   const reasons = [
     ...host.stopped.map(({ name, state }) => `container ${name} is ${state}`),
-    ...missing.flat().map((name) => `${name} is missing in ${directory}`),
-    ...routes
-      .filter((network) => host.routes.every(({ cidr }) => cidr !== network))
-      .map((network) => `this machine has no route to ${network}`),
+    ...(deployed ? missing.flat().map((name) => `${name} is missing in ${directory}`) : []),
+    ...(deployed ? lost.map((network) => `this machine has no route to ${network}`) : []),
     ...((await exists(join(directory, GUARD_MARKER))) ? ["the last scale-down was cut short"] : []),
   ];
   if (recorded !== undefined && reasons.length === 0) return { epoch: recorded, reasons };

@@ -10,7 +10,11 @@ import { waitForComputes } from "../../../components/compute/wait.ts";
 import { perform, withCloud, type FakeOpenStack } from "../../support/openstack.ts";
 
 const wait = (cloud: FakeOpenStack, computes: number, mapHosts = ["false"], signal?: AbortSignal) =>
-  perform(waitForComputes, { ...cloud.cloud, computes, mapHosts }, signal && { signal });
+  perform(
+    waitForComputes,
+    { ...cloud.cloud, computes, mapHosts, marker: cloud.marker },
+    signal && { signal },
+  );
 
 /** Waits for two computes of which the second is not there yet; then makes it right, and only then it may end. */
 function waitsFor(what: string, spoil: (cloud: FakeOpenStack) => () => void): void {
@@ -21,7 +25,7 @@ function waitsFor(what: string, spoil: (cloud: FakeOpenStack) => () => void): vo
       const reports: string[] = [];
       const waiting = perform(
         waitForComputes,
-        { ...cloud.cloud, computes: 2, mapHosts: ["false"] },
+        { ...cloud.cloud, computes: 2, mapHosts: ["false"], marker: cloud.marker },
         { report: (line) => reports.push(line) },
       );
       while (reports.length === 0) await sleep(10);
@@ -97,12 +101,26 @@ describe("waiting for computes", { concurrency: true }, () => {
       await assert.rejects(
         perform(
           waitForComputes,
-          { ...cloud.cloud, computes: 100, mapHosts: ["false"] },
+          { ...cloud.cloud, computes: 100, mapHosts: ["false"], marker: cloud.marker },
           { signal: AbortSignal.timeout(700), report: (line) => reports.push(line) },
         ),
       );
       assert.match(reports.at(-1) ?? "", /^still missing: compute-3, .*, compute-12 and 87 more/);
       assert.doesNotMatch(reports.at(-1) ?? "", /compute-2,|compute-13/);
+    }));
+});
+
+describe("a stack that was waited for", () => {
+  it("is marked as deployed, with or without computes, and not before", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      await assert.rejects(wait(cloud, 2, ["false"], AbortSignal.timeout(300)));
+      assert.ok(!existsSync(cloud.marker));
+      await wait(cloud, 1);
+      assert.ok(existsSync(cloud.marker));
+      rmSync(cloud.marker);
+      await wait(cloud, 0);
+      assert.ok(existsSync(cloud.marker));
     }));
 });
 
@@ -170,7 +188,12 @@ describe("a compute that its cell does not know", () => {
       t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
       const waiting = perform(
         waitForComputes,
-        { ...cloud.cloud, computes: 1, mapHosts: ["sh", "-c", "echo no conductor >&2; exit 1"] },
+        {
+          ...cloud.cloud,
+          computes: 1,
+          mapHosts: ["sh", "-c", "echo no conductor >&2; exit 1"],
+          marker: cloud.marker,
+        },
         { report: (line) => reports.push(line) },
       );
       await sleep(100);

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, describe, it } from "node:test";
-import { currentEpoch, GUARD_MARKER } from "../../../components/upkeep/epoch.ts";
+import { currentEpoch, DEPLOYED_MARKER, GUARD_MARKER } from "../../../components/upkeep/epoch.ts";
 
 describe("the epoch of a stack", () => {
   const root = mkdtempSync(join(tmpdir(), "overcloud-epoch-"));
@@ -26,6 +26,7 @@ describe("the epoch of a stack", () => {
   async function update(stopped: { name: string; state: string }[] = []) {
     const found = await look(false, stopped);
     writeFileSync(join(directory, "clouds.yaml"), "");
+    writeFileSync(join(directory, DEPLOYED_MARKER), "");
     // Two epochs are told apart by their time.
     await new Promise((resolve) => setTimeout(resolve, 2));
     return found;
@@ -61,6 +62,13 @@ describe("the epoch of a stack", () => {
     assert.deepEqual(await look(true), { epoch: second, reasons: [] });
   });
 
+  it("stays while a first update that failed is gone on with: nothing is to be repaired yet", async () => {
+    const { epoch } = await look(false);
+    for (const preview of [true, false]) {
+      assert.deepEqual(await look(preview), { epoch, reasons: [] });
+    }
+  });
+
   it("is another when a file of the user's, or all of them, are gone", async () => {
     const { epoch: first } = await update();
     rmSync(join(directory, "clouds.yaml"));
@@ -77,6 +85,7 @@ describe("the epoch of a stack", () => {
     const look = (routes: string[], preview: boolean) =>
       currentEpoch({ directory, files: [], host, routes, preview });
     const { epoch } = await look(["10.0.20.0/24"], false);
+    writeFileSync(join(directory, DEPLOYED_MARKER), "");
     assert.deepEqual(await look(["10.0.20.0/24"], true), { epoch, reasons: [] });
     const lost = await look(["10.0.20.0/24", "10.0.50.0/24"], true);
     assert.notEqual(lost.epoch, epoch);
