@@ -2,6 +2,7 @@ import { stringify } from "yaml";
 import type { ComputePlan } from "../compute/plan.ts";
 import { nodesInventory, type NodesAccess } from "../libvirt/access.ts";
 import type { TopologyPlan } from "../libvirt/plan.ts";
+import type { CloudReference } from "../openstack/client.ts";
 import { REGION } from "../standalone/services.ts";
 
 /** What a user of the cloud needs to know. */
@@ -61,25 +62,20 @@ export function openrc({ authUrl, adminPassword }: Access): string {
 export function inventory(
   services: { name: string; containerName: string; address: string }[],
   computes: ComputePlan[],
-  files: { cloudsYaml: string; cloud: string },
+  cloud: CloudReference,
 ): string {
-  return stringify({
-    all: {
-      vars: { os_client_config_file: files.cloudsYaml, os_cloud: files.cloud },
-      children: {
-        hypervisor: { hosts: { localhost: { ansible_connection: "local" } } },
-        control_plane: {
-          hosts: Object.fromEntries(
-            services.map(({ name, containerName, address }) => [
-              name,
-              inContainer(containerName, { address }),
-            ]),
-          ),
-        },
-        computes: { children: { simulated_computes: {} } },
-        simulated_computes: { hosts: simulatedHosts(computes, ({ host }) => host) },
-      },
+  return inventoryOf(cloud, {
+    hypervisor: { hosts: { localhost: { ansible_connection: "local" } } },
+    control_plane: {
+      hosts: Object.fromEntries(
+        services.map(({ name, containerName, address }) => [
+          name,
+          inContainer(containerName, { address }),
+        ]),
+      ),
     },
+    computes: { children: { simulated_computes: {} } },
+    simulated_computes: { hosts: simulatedHosts(computes, ({ host }) => host) },
   });
 }
 
@@ -88,18 +84,22 @@ export function tripleoInventory(
   plan: TopologyPlan,
   access: NodesAccess,
   computes: ComputePlan[],
-  files: { cloudsYaml: string; cloud: string },
+  cloud: CloudReference,
 ): string {
-  return stringify({
-    all: {
-      vars: { os_client_config_file: files.cloudsYaml, os_cloud: files.cloud },
-      children: {
-        ...nodesInventory(plan, access),
-        // By their containers' names: the overcloud has real computes of the same names.
-        simulated_computes: { hosts: simulatedHosts(computes, (each) => each.containerName) },
-      },
-    },
+  return inventoryOf(cloud, {
+    ...nodesInventory(plan, access),
+    // By their containers' names: the overcloud has real computes of the same names.
+    simulated_computes: { hosts: simulatedHosts(computes, (each) => each.containerName) },
   });
+}
+
+/** An inventory of groups, whose variables say how the cloud is reached. */
+function inventoryOf(
+  { cloudsYaml, cloud }: CloudReference,
+  children: Record<string, unknown>,
+): string {
+  const vars = { os_client_config_file: cloudsYaml, os_cloud: cloud };
+  return stringify({ all: { vars, children } });
 }
 
 function simulatedHosts(computes: ComputePlan[], nameOf: (compute: ComputePlan) => string) {
