@@ -4,6 +4,7 @@ import { ACCESS_FILES } from "../control-plane.ts";
 import { planComputes } from "../compute/plan.ts";
 import type { Credentials } from "../credentials/derive.ts";
 import type { ControlPlanePlan } from "../standalone/plan.ts";
+import { MICROVERSIONS } from "../standalone/services.ts";
 import { Step } from "../step/step.ts";
 import { cloudsYaml, inventory, openrc } from "./documents.ts";
 
@@ -36,6 +37,7 @@ export class AccessFiles extends pulumi.ComponentResource {
         cloud: stack,
         authUrl: plan.endpoints.keystone.public,
         adminPassword: passwords.admin,
+        microversions: MICROVERSIONS,
       };
       return JSON.stringify({
         "clouds.yaml": cloudsYaml(access),

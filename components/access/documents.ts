@@ -12,9 +12,20 @@ export interface Access {
   /** keystone's URL as seen from the host. */
   authUrl: string;
   adminPassword: string;
+  /**
+   * The versions that clients speak where they are not told another. Without them that is the oldest there is, which
+   * refuses options that are newer; with one that the cloud does not know yet, it refuses everything.
+   */
+  microversions: Microversions;
 }
 
-export function cloudsYaml({ cloud, authUrl, adminPassword }: Access): string {
+/** Versions of the two APIs that clients have to be told a default for. */
+export interface Microversions {
+  compute: string;
+  placement: string;
+}
+
+export function cloudsYaml({ cloud, authUrl, adminPassword, microversions }: Access): string {
   return stringify({
     clouds: {
       [cloud]: {
@@ -29,16 +40,15 @@ export function cloudsYaml({ cloud, authUrl, adminPassword }: Access): string {
         region_name: REGION,
         interface: "public",
         identity_api_version: 3,
-        // Without them, clients speak the oldest version there is and refuse options that are newer.
-        compute_default_microversion: "2.93",
-        placement_default_microversion: "1.36",
+        compute_default_microversion: microversions.compute,
+        placement_default_microversion: microversions.placement,
       },
     },
   });
 }
 
 /** For those who source a file instead: the same as clouds.yaml in the client's environment variables. */
-export function openrc({ authUrl, adminPassword }: Access): string {
+export function openrc({ authUrl, adminPassword, microversions }: Access): string {
   const variables = {
     OS_AUTH_URL: authUrl,
     OS_USERNAME: "admin",
@@ -49,8 +59,8 @@ export function openrc({ authUrl, adminPassword }: Access): string {
     OS_REGION_NAME: REGION,
     OS_INTERFACE: "public",
     OS_IDENTITY_API_VERSION: "3",
-    OS_COMPUTE_DEFAULT_MICROVERSION: "2.93",
-    OS_PLACEMENT_DEFAULT_MICROVERSION: "1.36",
+    OS_COMPUTE_DEFAULT_MICROVERSION: microversions.compute,
+    OS_PLACEMENT_DEFAULT_MICROVERSION: microversions.placement,
   };
   const quoted = (value: string) => `'${value.replaceAll("'", `'\\''`)}'`;
   return Object.entries(variables)

@@ -1,3 +1,5 @@
+import type { Microversions } from "../access/documents.ts";
+
 /** Releases of TripleO that the pipeline knows, oldest first. */
 export const RELEASES = ["queens", "rocky", "stein", "train", "wallaby"] as const;
 export type Release = (typeof RELEASES)[number];
@@ -40,6 +42,19 @@ export function factsOf(release: Release): ReleaseFacts {
     nodesBy: number >= 17 ? "metalsmith" : "nova",
     overcloudUser: number >= 17 ? "tripleo-admin" : "heat-admin",
   };
+}
+
+/** The newest versions that a release's nova and placement speak, as their own histories of their APIs have them. */
+const MICROVERSIONS: Record<Release, Microversions> = {
+  queens: { compute: "2.60", placement: "1.17" },
+  rocky: { compute: "2.65", placement: "1.30" },
+  stein: { compute: "2.72", placement: "1.31" },
+  train: { compute: "2.79", placement: "1.36" },
+  wallaby: { compute: "2.88", placement: "1.36" },
+};
+
+export function microversionsOf(release: Release): Microversions {
+  return MICROVERSIONS[release];
 }
 
 /** The versions that `overcloud.version` may name, the default first. */

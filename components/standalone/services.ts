@@ -47,5 +47,8 @@ export const APIS: Record<ApiName, Api> = {
 
 export const REGION = "RegionOne";
 
+/** What clients speak with a standalone cloud. From nova's 2.95 on an evacuated server stays stopped on its new host. */
+export const MICROVERSIONS = { compute: "2.93", placement: "1.36" };
+
 export const OVN_NORTHBOUND_PORT = 6641;
 export const OVN_SOUTHBOUND_PORT = 6642;

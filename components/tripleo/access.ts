@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { execa } from "execa";
-import { cloudsYaml, openrc, type Access } from "../access/documents.ts";
+import { cloudsYaml, openrc, type Access, type Microversions } from "../access/documents.ts";
 import { writePrivately } from "../access/files.ts";
 import type { Action } from "../step/action.ts";
 
@@ -11,6 +11,8 @@ export interface CloudAccessArgs {
   rcFile: string;
   /** Name of the cloud in clouds.yaml. */
   cloud: string;
+  /** What the release speaks. */
+  microversions: Microversions;
   /** The stack's output folder. */
   directory: string;
 }
@@ -20,7 +22,7 @@ export interface CloudAccessArgs {
  * @throws Error naming what the file lacks
  */
 export const takeAccess: Action<CloudAccessArgs> = async (
-  { ssh, rcFile, cloud, directory },
+  { ssh, rcFile, cloud, microversions, directory },
   { signal },
 ) => {
   const [program = "", ...options] = ssh;
@@ -28,14 +30,18 @@ export const takeAccess: Action<CloudAccessArgs> = async (
     cancelSignal: signal,
     stdin: "ignore",
   });
-  const access = accessOf(stdout, cloud, rcFile);
+  const access = { ...accessOf(stdout, cloud, rcFile), microversions };
   await writePrivately(join(directory, "clouds.yaml"), cloudsYaml(access));
   await writePrivately(join(directory, "openrc"), openrc(access));
   return { authUrl: access.authUrl };
 };
 
 /** What a deployment's rc file says. */
-export function accessOf(text: string, cloud: string, rcFile: string): Access {
+export function accessOf(
+  text: string,
+  cloud: string,
+  rcFile: string,
+): Omit<Access, "microversions"> {
   const variables = new Map(
     [...text.matchAll(/^\s*export\s+(OS_\w+)=(.*)$/gm)].map(([, name = "", value = ""]) => [
       name,

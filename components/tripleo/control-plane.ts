@@ -15,7 +15,7 @@ import { domainTypeOf } from "../libvirt/domain-type.ts";
 import { planTopology, type TopologyPlan } from "../libvirt/plan.ts";
 import { LibvirtTopology } from "../libvirt/topology.ts";
 import { Overcloud } from "../overcloud/overcloud.ts";
-import { factsOf } from "../overcloud/release.ts";
+import { factsOf, microversionsOf } from "../overcloud/release.ts";
 import { selectSteps, type StepName } from "../overcloud/steps.ts";
 import { varsOf } from "../overcloud/vars.ts";
 import { LEFT_OUT, PROJECT_DIRECTORY, Step, type StepArgs } from "../step/step.ts";
@@ -211,6 +211,7 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
               ssh: onUndercloud,
               rcFile: `${deployment.workingDirectory}/${deployment.stack}rc`,
               cloud: stack,
+              microversions: microversionsOf(deployment.release),
               directory: outputDirectory,
             },
             timeoutSeconds: 120,

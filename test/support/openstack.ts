@@ -7,6 +7,7 @@ import path from "node:path";
 import { buffer } from "node:stream/consumers";
 import { cloudsYaml } from "../../components/access/documents.ts";
 import type { CloudReference } from "../../components/openstack/client.ts";
+import { MICROVERSIONS } from "../../components/standalone/services.ts";
 import type { Action, ActionContext } from "../../components/step/action.ts";
 
 export interface FakeService {
@@ -156,7 +157,8 @@ export class FakeOpenStack {
   }
 
   #writeAccess(adminPassword: string): void {
-    const access = { cloud: "fake", authUrl: `${this.url}/identity/v3`, adminPassword };
+    const authUrl = `${this.url}/identity/v3`;
+    const access = { cloud: "fake", authUrl, adminPassword, microversions: MICROVERSIONS };
     writeFileSync(this.cloud.cloudsYaml, cloudsYaml(access), { mode: 0o600 });
   }
 

@@ -18,6 +18,8 @@ import { planComputes } from "../../../components/compute/plan.ts";
 import { planControlPlane } from "../../../components/standalone/plan.ts";
 import { settingsOf } from "../../support/settings.ts";
 
+const microversions = { compute: "2.79", placement: "1.31" };
+
 const nasty = `a'b"c\\d $HOME $(id) \`id\` !x #y ; z & \t|`;
 
 /** Words that would end quoting, start a substitution or change a YAML value's type. */
@@ -28,7 +30,8 @@ const password = fc.oneof(
 
 describe("clouds.yaml", () => {
   it("logs in as the administrator at the URL for this machine", () => {
-    const access = { cloud: "dev", authUrl: "http://127.0.0.1:5000/v3", adminPassword: "pw" };
+    const authUrl = "http://127.0.0.1:5000/v3";
+    const access = { cloud: "dev", authUrl, adminPassword: "pw", microversions };
     const { clouds } = parse(cloudsYaml(access)) as { clouds: Record<string, unknown> };
     assert.deepEqual(clouds, {
       dev: {
@@ -43,8 +46,8 @@ describe("clouds.yaml", () => {
         region_name: "RegionOne",
         interface: "public",
         identity_api_version: 3,
-        compute_default_microversion: "2.93",
-        placement_default_microversion: "1.36",
+        compute_default_microversion: "2.79",
+        placement_default_microversion: "1.31",
       },
     });
   });
@@ -52,9 +55,9 @@ describe("clouds.yaml", () => {
   it("holds any name and password as it is, and as text", () => {
     fc.assert(
       fc.property(password, password, (cloud, adminPassword) => {
-        const document = parse(cloudsYaml({ cloud, authUrl: "u", adminPassword })) as {
-          clouds: Record<string, { auth: { password: string } }>;
-        };
+        const document = parse(
+          cloudsYaml({ cloud, authUrl: "u", adminPassword, microversions }),
+        ) as { clouds: Record<string, { auth: { password: string } }> };
         assert.deepEqual(Object.keys(document.clouds), [cloud]);
         assert.equal(document.clouds[cloud]?.auth.password, adminPassword);
       }),
@@ -86,7 +89,8 @@ describe("openrc", () => {
   }
 
   it("gives a shell's children what clouds.yaml says", () => {
-    const access = { cloud: "dev", authUrl: "http://127.0.0.1:5001/v3", adminPassword: nasty };
+    const authUrl = "http://127.0.0.1:5001/v3";
+    const access = { cloud: "dev", authUrl, adminPassword: nasty, microversions };
     const { clouds } = parse(cloudsYaml(access)) as {
       clouds: { dev: { auth: Record<string, string> } };
     };
@@ -99,15 +103,18 @@ describe("openrc", () => {
         variables["OS_REGION_NAME"],
         variables["OS_IDENTITY_API_VERSION"],
         variables["OS_COMPUTE_DEFAULT_MICROVERSION"],
+        variables["OS_PLACEMENT_DEFAULT_MICROVERSION"],
       ],
-      ["RegionOne", "3", "2.93"],
+      ["RegionOne", "3", "2.79", "1.31"],
     );
   });
 
   it("runs nothing that a value holds", () => {
     fc.assert(
       fc.property(password, (adminPassword) => {
-        const variables = sourced(openrc({ cloud: "c", authUrl: "u", adminPassword }));
+        const variables = sourced(
+          openrc({ cloud: "c", authUrl: "u", adminPassword, microversions }),
+        );
         assert.equal(variables["OS_PASSWORD"], adminPassword);
       }),
       { numRuns: 60 },

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { factsOf, productVersions, RELEASES } from "../../../components/overcloud/release.ts";
+import {
+  factsOf,
+  microversionsOf,
+  productVersions,
+  RELEASES,
+} from "../../../components/overcloud/release.ts";
 import { GROUPS, inOrder, selectSteps, stepsOf } from "../../../components/overcloud/steps.ts";
 
 const NO = { rebuildVms: "", cleanupInfrared: "" };
@@ -25,6 +30,11 @@ describe("releases", () => {
         assert.equal(Number.parseInt(version, 10), factsOf(each).number);
       }
     }
+  });
+
+  it("speak no newer versions than their APIs know", () => {
+    const spoken = RELEASES.map((each) => Object.values(microversionsOf(each)).join(" "));
+    assert.deepEqual(spoken, ["2.60 1.17", "2.65 1.30", "2.72 1.31", "2.79 1.36", "2.88 1.36"]);
   });
 });
 

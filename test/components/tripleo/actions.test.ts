@@ -116,13 +116,20 @@ describe("access to an overcloud", () => {
   it("is written for the user alone, as files that clients take", async () => {
     const ssh = machine("undercloud-0", { "home/stack/overcloudrc": rc });
     const directory = path.join(root, "out");
-    const args = { ssh, rcFile: "/home/stack/overcloudrc", cloud: "lab", directory };
+    const microversions = { compute: "2.60", placement: "1.17" };
+    const rcFile = "/home/stack/overcloudrc";
+    const args = { ssh, rcFile, cloud: "lab", microversions, directory };
     const { result } = await perform(takeAccess, args);
     assert.deepEqual(result, { authUrl: "http://10.0.10.10:5000/v3" });
     for (const file of ["clouds.yaml", "openrc"]) {
       assert.equal(statSync(path.join(directory, file)).mode & 0o777, 0o600, file);
     }
     assert.match(readFileSync(path.join(directory, "clouds.yaml"), "utf8"), /password: s3cr3t/);
+    // What an older overcloud does not speak, it answers with 406.
+    assert.match(
+      readFileSync(path.join(directory, "clouds.yaml"), "utf8"),
+      /compute_default_microversion: "2\.60"/,
+    );
     const sourced = execFileSync("sh", ["-c", `. ${directory}/openrc && echo $OS_AUTH_URL`]);
     assert.equal(sourced.toString().trim(), "http://10.0.10.10:5000/v3");
   });
