@@ -3,8 +3,7 @@ import { SimulatedComputes } from "./components/compute/simulated-computes.ts";
 import { CredentialSeed } from "./components/credentials/seed.ts";
 import { contentHash } from "./components/image/content-hash.ts";
 import { IMAGE_CONTEXT, OpenStackImage } from "./components/image/openstack-image.ts";
-import { deployedFiles, makeControlPlane } from "./components/make-control-plane.ts";
-import { routedNetworks } from "./components/tripleo/routes.ts";
+import { deployedFiles, lostOf, makeControlPlane } from "./components/make-control-plane.ts";
 import { PROJECT_DIRECTORY } from "./components/step/step.ts";
 import { currentEpoch } from "./components/upkeep/epoch.ts";
 import { loadSettings } from "./config/load.ts";
@@ -16,7 +15,7 @@ const { epoch, reasons } = await currentEpoch({
   directory: outputDirectory,
   files: deployedFiles(settings),
   host,
-  routes: routedNetworks(settings),
+  ...(await lostOf(settings, stack, outputDirectory)),
   preview: pulumi.runtime.isDryRun(),
 });
 if (reasons.length > 0) await pulumi.log.info(`to be repaired: ${reasons.join("; ")}`);

@@ -12,6 +12,22 @@ export function deployedFiles(settings: Settings): readonly string[] {
   return [...accessFiles(settings), ...(settings.controlPlane === "tripleo" ? own : [])];
 }
 
+/** In words, what is not there any more of what a control plane has on this machine besides containers and files. */
+export async function lostOf(
+  settings: Settings,
+  stack: string,
+  outputDirectory: string,
+): Promise<{ ended: string[]; missing: string[] }> {
+  if (settings.controlPlane === "standalone") return { ended: [], missing: [] };
+  const { missingPassage } = await import("./tripleo/passage.ts");
+  const { endedDaemon } = await import("./bmc/daemon.ts");
+  const { bmcDirectory } = await import("./bmc/virtual-bmc.ts");
+  return {
+    ended: endedDaemon(bmcDirectory(outputDirectory)),
+    missing: await missingPassage(settings, stack),
+  };
+}
+
 /** The control plane that the settings ask for. */
 export async function makeControlPlane(
   name: string,

@@ -13,6 +13,9 @@ export function labelsOf(
   return { [STACK_LABEL]: stack, ...Object.fromEntries(own) };
 }
 
+/** What the container is called, after the stack's prefix, that keeps the way between computes and an overcloud. */
+export const KEEPER_NAME = "passage";
+
 /** As the docker provider wants them. */
 export function labelList(labels: Record<string, string>): { label: string; value: string }[] {
   return Object.entries(labels).map(([label, value]) => ({ label, value }));

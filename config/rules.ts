@@ -2,6 +2,7 @@ import { indexOf } from "../components/compute/hosts.ts";
 import { SERVICES } from "../components/standalone/services.ts";
 import { undercloudTarget } from "../components/infrared/target.ts";
 import { bridgesOf } from "../components/libvirt/plan.ts";
+import { KEEPER_NAME } from "../components/names.ts";
 import { selectSteps } from "../components/overcloud/steps.ts";
 import { overlap, usableAddresses } from "./addresses.ts";
 import { checkInfrared } from "./infrared.ts";
@@ -174,13 +175,17 @@ export function checkHost(settings: Settings, host: HostFacts): Problem[] {
 }
 
 /** Docker objects of somebody else must not have the names that this stack gives to its own. */
-function checkNames({ names, computes }: Settings, { foreignNames }: HostFacts): Problem[] {
+function checkNames(
+  { names, computes, controlPlane }: Settings,
+  { foreignNames }: HostFacts,
+): Problem[] {
   const taken = foreignNames.find((name) => {
     if (name === names) return true;
     if (!name.startsWith(`${names}-`)) return false;
     const rest = name.slice(names.length + 1);
     const index = indexOf(rest);
-    return index === undefined ? (SERVICES as readonly string[]).includes(rest) : index < computes;
+    const others: readonly string[] = controlPlane === "tripleo" ? [KEEPER_NAME] : SERVICES;
+    return index === undefined ? others.includes(rest) : index < computes;
   });
   if (taken === undefined) return [];
   return [

@@ -94,6 +94,7 @@ async function verify(
     plan,
     bmcs: planBmcs(plan, settings.bmc),
     libvirtUri: "qemu:///system",
+    tunnelCidr: "10.79.16.0/20",
     files: { sshKey: "", bmcPassword: password },
   });
   const instackenv = await renderInstackenv(work, renderVars(vars));

@@ -15,8 +15,6 @@ export interface DaemonArgs {
   directory: string;
   /** Path of vbmcd. */
   program: string;
-  /** See nextGeneration. */
-  generation: number;
 }
 
 export type NodeArgs = Omit<BmcPlan, "node"> & { directory: string; libvirtUri: string };
@@ -28,7 +26,7 @@ const END_SECONDS = 10;
 
 /** Starts the stack's daemon in a session of its own, where nothing of `pulumi` ends it; nothing when it runs. */
 export const startDaemon: Action<DaemonArgs> = async (
-  { directory, program, generation },
+  { directory, program },
   { report, signal },
 ) => {
   const files = bmcFiles(directory);
@@ -63,7 +61,6 @@ export const startDaemon: Action<DaemonArgs> = async (
     child.unref();
     report(`vbmcd runs, its log is ${files.log}`);
   }
-  await writeFile(files.generation, `${generation}\n`, { mode: 0o600 });
 };
 
 /** Ends the stack's daemon with its BMCs and removes their files. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Files of a stack's virtual BMCs. */
@@ -9,8 +9,6 @@ export interface BmcFiles {
   nodes: string;
   pid: string;
   log: string;
-  /** How often the daemon was started; see nextGeneration. */
-  generation: string;
 }
 
 export function bmcFiles(directory: string): BmcFiles {
@@ -19,7 +17,6 @@ export function bmcFiles(directory: string): BmcFiles {
     nodes: join(directory, "nodes"),
     pid: join(directory, "vbmcd.pid"),
     log: join(directory, "vbmcd.log"),
-    generation: join(directory, "generation"),
   };
 }
 
@@ -46,16 +43,13 @@ export function daemonOf(files: BmcFiles): number | undefined {
 }
 
 /**
- * A number for the step that starts the daemon: the same as ever while the daemon runs, another one when it does not.
- * Pulumi repeats a step when its inputs change and looks at nothing else; so a daemon that ended, with the machine for
- * instance, is an input that changed, and the preview says so.
+ * In words, that the stack's daemon was started and does not run any more, after a reboot for instance; nothing while it
+ * runs, and where there never was one.
  */
-export function nextGeneration(directory: string): number {
+export function endedDaemon(directory: string): string[] {
   const files = bmcFiles(directory);
-  const last = Number(read(files.generation).trim());
-  if (daemonOf(files) !== undefined) return last;
-  // Where nothing is known of the last one, it is no number that was ever counted up to.
-  return last > 0 ? last + 1 : Math.floor(Date.now() / 1000);
+  const runs = !existsSync(files.settings) || daemonOf(files) !== undefined;
+  return runs ? [] : ["the daemon of the virtual BMCs does not run"];
 }
 
 function read(file: string): string {

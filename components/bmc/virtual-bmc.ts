@@ -12,8 +12,8 @@ export interface VirtualBmcArgs {
   outputDirectory: string;
   /** Path of vbmcd. */
   program: string;
-  /** What nextGeneration says of bmcDirectory. */
-  generation: number;
+  /** Changes when daemon and BMCs have to be made sure of again; see components/upkeep. */
+  epoch: string;
   /** The domain of each node, by the node's name. */
   domains: ReadonlyMap<string, pulumi.Resource>;
 }
@@ -30,15 +30,16 @@ export class VirtualBmc extends pulumi.ComponentResource {
 
   constructor(name: string, args: VirtualBmcArgs, options?: pulumi.ComponentResourceOptions) {
     super("overcloud:index:VirtualBmc", name, {}, options);
-    const { outputDirectory, program, generation, libvirtUri } = args;
+    const { outputDirectory, program, epoch, libvirtUri } = args;
     const directory = bmcDirectory(outputDirectory);
     const logs = `${outputDirectory}/logs`;
     const daemon = new Step(
       `${name}-daemon`,
       {
         directory: logs,
-        run: { action: "bmc/start", args: { directory, program, generation }, timeoutSeconds: 60 },
+        run: { action: "bmc/start", args: { directory, program }, timeoutSeconds: 60 },
         remove: { action: "bmc/stop", args: { directory }, timeoutSeconds: 60 },
+        rerunOn: [epoch],
       },
       { parent: this },
     );
@@ -61,7 +62,7 @@ export class VirtualBmc extends pulumi.ComponentResource {
           },
           input: pulumi.secret(args.password),
           // With a new daemon each BMC is made sure of again.
-          rerunOn: [String(generation)],
+          rerunOn: [epoch],
         },
         { parent: this, dependsOn: domain ? [daemon, domain] : [daemon], deletedWith: daemon },
       );

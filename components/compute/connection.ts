@@ -8,6 +8,8 @@ export interface ComputeConnection {
   agent: Files;
   /** tcp:ADDRESS:PORT of OVN's southbound database; absent with the Open vSwitch agent. */
   ovnRemote?: string;
+  /** Networks that tunnels lead to besides the computes' own, and the router to them in the tunnels' network. */
+  tunnelRoutes?: { networks: string[]; gateway: string };
   /** Names that these files use and no DNS of the compute's knows. */
   hosts?: { host: string; ip: string }[];
 }

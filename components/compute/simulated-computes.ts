@@ -131,11 +131,17 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         hostname: compute.host,
         image: args.imageId,
         entrypoints: ["/usr/lib/overcloud/bin/compute"],
-        envs: args.connection.apply(({ ovnRemote }) => [
+        envs: args.connection.apply(({ ovnRemote, tunnelRoutes }) => [
           `OVERCLOUD_COMPUTE_ID=${compute.id}`,
           `OVERCLOUD_NETWORKING=${networking}`,
           `OVERCLOUD_TUNNEL_ADDRESS=${compute.tunnelAddress}`,
           ...(ovnRemote === undefined ? [] : [`OVERCLOUD_OVN_REMOTE=${ovnRemote}`]),
+          ...(tunnelRoutes === undefined
+            ? []
+            : [
+                `OVERCLOUD_TUNNEL_NETWORKS=${tunnelRoutes.networks.join(" ")}`,
+                `OVERCLOUD_TUNNEL_GATEWAY=${tunnelRoutes.gateway}`,
+              ]),
         ]),
         networksAdvanced: [{ name: args.networkName, ipv4Address: compute.address }],
         uploads: uploads(

@@ -12,6 +12,22 @@ export function undercloudAddress({ networks }: TopologyPlan): string {
   return addressAt(networks.provisioning.cidr, 1);
 }
 
+/** The undercloud's address in one of the overcloud's networks, where it is the router; also their gateway if there is one. */
+export function routerIn({ cidr }: Pick<VlanNetwork, "cidr">): string {
+  return addressAt(cidr, 1);
+}
+
+/**
+ * The way back to simulated computes: what their tunnels carry comes by the tenants' network with their own addresses, and
+ * goes back as it came. By another network, as the default route would have it, nodes would not even take it.
+ */
+function routesBack(
+  { name, cidr }: VlanNetwork,
+  tunnelCidr: string,
+): { destination: string; nexthop: string }[] {
+  return name === "Tenant" ? [{ destination: tunnelCidr, nexthop: routerIn({ cidr }) }] : [];
+}
+
 export function prefixOf(cidr: string): number {
   return Number(cidr.split("/")[1]);
 }
@@ -137,6 +153,7 @@ export function nicTemplate(
   settings: OvercloudSettings,
   plan: TopologyPlan,
   role: OvercloudRole,
+  tunnelCidr: string,
 ): Document {
   const { number } = factsOf(settings.release);
   const parameter = (name: string) => ({ get_param: name });
@@ -154,6 +171,22 @@ export function nicTemplate(
   const metadataRoute = [
     { ip_netmask: "169.254.169.254/32", next_hop: parameter("EC2MetadataIp") },
   ];
+  const vlanMember = (network: VlanNetwork) => {
+    const { name, gateway } = network;
+    const routes = [
+      ...(gateway === undefined ? [] : defaultRoute(`${name}InterfaceDefaultRoute`)),
+      ...routesBack(network, tunnelCidr).map(({ destination, nexthop }) => ({
+        ip_netmask: destination,
+        next_hop: nexthop,
+      })),
+    ];
+    return {
+      type: "vlan",
+      vlan_id: parameter(`${name}NetworkVlanID`),
+      addresses: [{ ip_netmask: parameter(`${name}IpSubnet`) }],
+      ...(routes.length > 0 && { routes }),
+    };
+  };
   const ownRoutes = byExternal ? [] : defaultRoute("ControlPlaneDefaultRoute");
   return {
     heat_template_version: number === 13 ? "queens" : "rocky",
@@ -207,14 +240,7 @@ export function nicTemplate(
                       members: [
                         // Its MAC is the bridge's.
                         { type: "interface", name: "nic1", primary: true },
-                        ...role.networks.map(({ name, gateway }) => ({
-                          type: "vlan",
-                          vlan_id: parameter(`${name}NetworkVlanID`),
-                          addresses: [{ ip_netmask: parameter(`${name}IpSubnet`) }],
-                          ...(gateway !== undefined && {
-                            routes: defaultRoute(`${name}InterfaceDefaultRoute`),
-                          }),
-                        })),
+                        ...role.networks.map(vlanMember),
                       ],
                     },
                     { type: "interface", name: "nic2", use_dhcp: true, defroute: false },
@@ -231,11 +257,16 @@ export function nicTemplate(
 }
 
 /** The overcloud's networks as `openstack overcloud network provision` takes them. */
-export function networkData({ domain }: OvercloudSettings, plan: TopologyPlan): Document {
+export function networkData(
+  { domain }: OvercloudSettings,
+  plan: TopologyPlan,
+  tunnelCidr: string,
+): Document {
   const controllers = rolesOf(plan)[0].nodes.length;
   return plan.vlans.map((network) => {
     const name = lowerName(network.name);
     const { start, end } = dynamicPool(network, controllers);
+    const routes = routesBack(network, tunnelCidr);
     return {
       name: network.name,
       name_lower: name,
@@ -248,6 +279,7 @@ export function networkData({ domain }: OvercloudSettings, plan: TopologyPlan): 
           allocation_pools: [{ start, end }],
           vlan: network.vlan,
           ...(network.gateway !== undefined && { gateway_ip: network.gateway }),
+          ...(routes.length > 0 && { routes }),
         },
       },
     };

@@ -32,6 +32,8 @@ export interface OvercloudArgs {
   /** The ansible inventory: groups hypervisor, undercloud, ... */
   inventory: string;
   files: PlaybookFiles;
+  /** Network of the simulated computes' tunnels. */
+  tunnelCidr: string;
   /** Hash of the playbook and its roles, by playbookHash(). */
   playbookHash: string;
   /** Contents of the user's environment files, by userFilesHash(). */

@@ -1,4 +1,4 @@
-import { addressAt, rangeOf } from "../../config/addresses.ts";
+import { rangeOf } from "../../config/addresses.ts";
 import type { OvercloudSettings } from "../../config/overcloud.ts";
 import type { BmcPlan } from "../bmc/plan.ts";
 import type { TopologyPlan } from "../libvirt/plan.ts";
@@ -11,6 +11,7 @@ import {
   nicTemplate,
   nodePlacement,
   parameters,
+  routerIn,
   undercloudAddress,
   vipData,
   type Document,
@@ -128,12 +129,14 @@ export interface Place {
   /** Where libvirt answers on the hypervisor. */
   libvirtUri: string;
   files: PlaybookFiles;
+  /** Network of the simulated computes' tunnels. */
+  tunnelCidr: string;
 }
 
 /** Plans every variable of the playbook. */
 export function planVars(
   settings: OvercloudSettings,
-  { plan, bmcs, libvirtUri, files }: Place,
+  { plan, bmcs, libvirtUri, files, tunnelCidr }: Place,
 ): OvercloudVars {
   const ports = new Map(bmcs.map(({ node, port }) => [node, port]));
   const facts = factsOf(settings.release);
@@ -151,7 +154,7 @@ export function planVars(
     },
     cloud_vlans: plan.vlans.map(({ cidr, vlan, gateway }) => ({
       cidr,
-      address: gateway ?? addressAt(cidr, 1),
+      address: routerIn({ cidr }),
       netmask: netmaskOf(cidr),
       vlan,
       gateway: gateway !== undefined,
@@ -192,7 +195,7 @@ export function planVars(
         ...Object.fromEntries(
           roles.map((role) => [
             `${paths.nicConfigs}/${role.key}.yaml`,
-            nicTemplate(settings, plan, role),
+            nicTemplate(settings, plan, role, tunnelCidr),
           ]),
         ),
       }),
@@ -200,7 +203,7 @@ export function planVars(
     cloud_deploy_script: deployScript(deployCommand(settings, plan), paths.stackrc),
     cloud_user_files: userFiles(settings),
     cloud_containers: planContainers(settings, plan),
-    cloud_network_data: networkData(settings, plan),
+    cloud_network_data: networkData(settings, plan, tunnelCidr),
     cloud_vip_data: vipData(settings, plan),
     cloud_baremetal_deployment: baremetalDeployment(settings, plan),
     cloud_stack: {

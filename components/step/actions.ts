@@ -36,6 +36,4 @@ export const actions: Record<string, () => Promise<Action<never>>> = {
   "step/confirm": async () => (await import("./confirm.ts")).confirm,
   "tripleo/access": async () => (await import("../tripleo/access.ts")).takeAccess,
   "tripleo/harvest": async () => (await import("../tripleo/harvest.ts")).harvest,
-  "tripleo/set-routes": async () => (await import("../tripleo/routes.ts")).setRoutes,
-  "tripleo/remove-routes": async () => (await import("../tripleo/routes.ts")).removeRoutes,
 };

@@ -3,6 +3,7 @@ import type { ComputeConnection } from "../compute/connection.ts";
 import { simulationOf, SIMULATED_DRIVER } from "../compute/simulation.ts";
 import { renderIni } from "../ini.ts";
 import type { Harvest } from "./harvest.ts";
+import { tunnelRoutes } from "./passage.ts";
 
 /**
  * What a simulated compute is given of a real one: its configuration as it is, and after it, where oslo.config lets later
@@ -10,9 +11,10 @@ import type { Harvest } from "./harvest.ts";
  * @throws Error if the overcloud's networking is another than the settings'
  */
 export function connectionOf(
-  { compute, networking }: Pick<Settings, "compute" | "networking">,
+  settings: Pick<Settings, "compute" | "networking" | "libvirt" | "network">,
   harvest: Harvest,
 ): ComputeConnection {
+  const { compute, networking } = settings;
   if (networking === "ovn" && harvest.ovnRemote === "") {
     throw new Error(
       "networking is ovn, but the overcloud's compute runs the Open vSwitch agent: set networking to ovs",
@@ -54,6 +56,7 @@ export function connectionOf(
       }),
     },
     ...(networking === "ovn" && { ovnRemote: harvest.ovnRemote }),
+    tunnelRoutes: tunnelRoutes(settings),
     hosts: hostsOf(harvest.hosts),
   };
 }

@@ -2,15 +2,15 @@ import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { livingLabels } from "../../config/host.ts";
-import { nextGeneration } from "../bmc/daemon.ts";
 import { planBmcs } from "../bmc/plan.ts";
-import { bmcDirectory, VirtualBmc } from "../bmc/virtual-bmc.ts";
+import { VirtualBmc } from "../bmc/virtual-bmc.ts";
 import type { ComputeConnection } from "../compute/connection.ts";
 import { stackNetwork } from "../container/network.ts";
 import type { ControlPlane, ControlPlaneArgs, NodeOutput } from "../control-plane.ts";
 import { InfraredUndercloud, UNDERCLOUD_STEPS } from "../infrared/undercloud.ts";
 import { undercloudTarget } from "../infrared/target.ts";
 import { InfraredWorkspace } from "../infrared/workspace.ts";
+import { KEEPER_NAME, labelList, labelsOf } from "../names.ts";
 import { domainTypeOf } from "../libvirt/domain-type.ts";
 import { planTopology, type TopologyPlan } from "../libvirt/plan.ts";
 import { LibvirtTopology } from "../libvirt/topology.ts";
@@ -22,7 +22,7 @@ import { LEFT_OUT, PROJECT_DIRECTORY, Step, type StepArgs } from "../step/step.t
 import { connectionOf } from "./connection.ts";
 import type { Harvest } from "./harvest.ts";
 import { TripleoFiles } from "./files.ts";
-import { routedNetworks } from "./routes.ts";
+import { KEEP_PASSAGE, planPassage, runPassage } from "./passage.ts";
 
 export interface TripleoControlPlaneArgs extends ControlPlaneArgs {
   /** Hash of the overcloud's playbook and its roles. */
@@ -102,7 +102,7 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
         libvirtUri: libvirt.uri,
         outputDirectory,
         program: join(toolchain, "virtualbmc/bin/vbmcd"),
-        generation: nextGeneration(bmcDirectory(outputDirectory)),
+        epoch,
         domains,
       },
       own,
@@ -153,6 +153,7 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
         outputDirectory,
         epoch,
         inventory: files.inventory,
+        tunnelCidr: settings.network.tunnelCidr,
         files: { sshKey: topology.ssh.keyFile, bmcPassword: files.bmcPassword },
         playbookHash: args.playbookHash,
         userFilesHash: args.userFilesHash,
@@ -264,23 +265,51 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
       { parent: this, dependsOn: [files], deleteBeforeReplace: true },
     );
     this.networkName = network.name;
-    const routed = {
-      networks: routedNetworks(settings),
-      via: this.plan.nodes[0]?.external.address ?? "",
-    };
-    this.ready = new Step(
+    const environment = planPassage(settings, stack);
+    const passage = new Step(
       "routes-to-overcloud",
-      partOf(
-        {
-          run: { action: "tripleo/set-routes", args: routed, timeoutSeconds: 60 },
-          remove: { action: "tripleo/remove-routes", args: routed, timeoutSeconds: 60 },
-          rerunOn: [epoch],
-        },
-        "simulate_compute_node",
-      ),
+      {
+        directory: logs,
+        ...(environment
+          ? {
+              run: runPassage("set", environment),
+              remove: runPassage("remove", environment),
+              rerunOn: pulumi.all([epoch, network.id]),
+            }
+          : LEFT_OUT),
+      },
       { parent: this, dependsOn: [access, harvest, network] },
     );
+    this.ready = environment ? this.#keeper(args, environment, passage) : passage;
     this.registerOutputs({ networkName: this.networkName });
+  }
+
+  /** Keeps the passage to the overcloud while no `pulumi` runs: over reboots, and whatever daemon starts anew. */
+  #keeper(
+    { settings, stack, imageId }: TripleoControlPlaneArgs,
+    environment: Readonly<Record<string, string>>,
+    passage: Step,
+  ): docker.Container {
+    return new docker.Container(
+      "passage-keeper",
+      {
+        name: `${settings.names}-${KEEPER_NAME}`,
+        image: imageId,
+        entrypoints: KEEP_PASSAGE,
+        envs: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+        // Routes and rules are the machine's, so this one container has the machine's network, and nothing else of it.
+        networkMode: "host",
+        capabilities: { drops: ["ALL"], adds: ["CAP_NET_ADMIN", "CAP_NET_RAW"] },
+        restart: "unless-stopped",
+        destroyGraceSeconds: 5,
+        logDriver: "json-file",
+        logOpts: { "max-size": "1m", "max-file": "2" },
+        labels: labelList(labelsOf(stack, { role: KEEPER_NAME })),
+        mustRun: true,
+      },
+      // Ended before the step takes away what it would set again.
+      { parent: this, dependsOn: [passage], deleteBeforeReplace: true },
+    );
   }
 }
 

@@ -7,9 +7,11 @@ export interface EpochArgs {
   directory: string;
   /** Names of files in it that must be there while the stack is deployed. */
   files: readonly string[];
-  host: Pick<HostFacts, "stopped" | "living" | "routes">;
-  /** Networks that the host must have a route to while the stack is deployed. */
-  routes: readonly string[];
+  host: Pick<HostFacts, "stopped" | "living">;
+  /** In words, what else of the stack ran and does not run any more. */
+  ended: readonly string[];
+  /** In words, what else a deployed stack has on this machine and is not there. */
+  missing: readonly string[];
   /** Whether this is a preview, which writes nothing. */
   preview: boolean;
 }
@@ -25,7 +27,7 @@ const EPOCH_FILE = "epoch";
 /**
  * What steps that wait, check or write depend on besides their own inputs. It stays the same while the machine is as
  * the last update left it. It changes when something needs them again that Pulumi's state can't show: a container that
- * is started again in place, a file of the user's that is gone, a guard that was killed. A file keeps it, so that a
+ * is started again in place, a daemon that ended, a file of the user's that is gone, a guard that was killed. A file keeps it, so that a
  * preview right after an update finds it unchanged.
  * @returns the epoch, and in words why it is a new one; no word for a stack that is made for the first time
  */
@@ -33,21 +35,22 @@ export async function currentEpoch({
   directory,
   files,
   host,
-  routes,
+  ended,
+  missing,
   preview,
 }: EpochArgs): Promise<{ epoch: string; reasons: string[] }> {
   const path = join(directory, EPOCH_FILE);
   const recorded = await readFile(path, "utf8").catch(() => undefined);
   // A stack whose first update has not ended yet is made on, not repaired.
   const deployed = await exists(join(directory, DEPLOYED_MARKER));
-  const missing = await Promise.all(
+  const gone = await Promise.all(
     files.map(async (name) => ((await exists(join(directory, name))) ? [] : [name])),
   );
-  const lost = routes.filter((network) => host.routes.every(({ cidr }) => cidr !== network));
   const reasons = [
     ...host.stopped.map(({ name, state }) => `container ${name} is ${state}`),
-    ...(deployed ? missing.flat().map((name) => `${name} is missing in ${directory}`) : []),
-    ...(deployed ? lost.map((network) => `this machine has no route to ${network}`) : []),
+    ...ended,
+    ...(deployed ? gone.flat().map((name) => `${name} is missing in ${directory}`) : []),
+    ...(deployed ? missing : []),
     ...((await exists(join(directory, GUARD_MARKER))) ? ["the last scale-down was cut short"] : []),
   ];
   if (recorded !== undefined && reasons.length === 0) return { epoch: recorded, reasons };

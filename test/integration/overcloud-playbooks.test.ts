@@ -11,7 +11,13 @@ import {
 } from "../../components/overcloud/documents.ts";
 import { rolesOf } from "../../components/overcloud/roles.ts";
 import { stepsOf } from "../../components/overcloud/steps.ts";
-import { BMC_PASSWORD, TripleoHosts, type Case, type Counts } from "../support/tripleo/hosts.ts";
+import {
+  BMC_PASSWORD,
+  TripleoHosts,
+  TUNNELS,
+  type Case,
+  type Counts,
+} from "../support/tripleo/hosts.ts";
 
 const hosts = new TripleoHosts("itest-overcloud");
 
@@ -152,7 +158,7 @@ describe("the overcloud's playbook over ssh", { timeout: 30 * 60_000 }, () => {
       assert.deepEqual(await document("node-placement.yaml"), nodePlacement(settings, plan));
       for (const role of rolesOf(plan)) {
         const written = await document(`nic-configs/${role.key}.yaml`);
-        assert.deepEqual(written, nicTemplate(settings, plan, role));
+        assert.deepEqual(written, nicTemplate(settings, plan, role, TUNNELS));
       }
       assert.deepEqual(await document("environments/00-extra.yaml"), {
         parameter_defaults: { Extra: true },
@@ -272,7 +278,10 @@ describe("the overcloud's playbook over ssh", { timeout: 30 * 60_000 }, () => {
 
     it("provisions networks, virtual addresses and nodes as they are planned", async () => {
       const { settings, plan } = hosts;
-      assert.deepEqual(await document("network_data_v2.yaml"), networkData(settings, plan));
+      assert.deepEqual(
+        await document("network_data_v2.yaml"),
+        networkData(settings, plan, TUNNELS),
+      );
       assert.deepEqual(await document("vip_data.yaml"), vipData(settings, plan));
       assert.deepEqual(
         await document("baremetal_deployment.yaml"),

@@ -48,7 +48,7 @@ async function deploy(raw: Record<string, unknown> = {}, preview = false) {
         libvirtUri: settings.uri,
         outputDirectory,
         program: "/vbmcd",
-        generation: 1,
+        epoch: "1",
         domains: new Map([...topology.nodes].map(([node, { domain }]) => [node, domain])),
       });
     },

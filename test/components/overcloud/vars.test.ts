@@ -24,6 +24,7 @@ import { planVars, renderVars, VARIABLES_OF, varsOf } from "../../../components/
 import { overcloudSchema } from "../../../config/overcloud.ts";
 import { planOf } from "../../support/tripleo/hosts.ts";
 
+const TUNNELS = "10.79.16.0/20";
 const files = { sshKey: "/out/ssh/id_ed25519", bmcPassword: "/out/bmc-password" };
 const settingsOf = (raw: Record<string, unknown> = {}) => overcloudSchema.parse(raw);
 const small = planOf({ controllers: 1, computes: 1 });
@@ -34,6 +35,7 @@ const varsFor = (raw: Record<string, unknown> = {}, plan = small) =>
     bmcs: planBmcs(plan, settingsOf(raw).bmc),
     libvirtUri: "qemu:///system",
     files,
+    tunnelCidr: TUNNELS,
   });
 const after = (argv: readonly string[], flag: string) =>
   argv.flatMap((word, index) => (argv[index - 1] === flag ? [word] : []));
@@ -149,7 +151,7 @@ describe("the documents of a release with nova", () => {
   it("put a role's VLANs on the first card and ssh on the second", () => {
     const [controller, compute] = rolesOf(small);
     const vlans = (role: typeof controller, release: Release) => {
-      const text = JSON.stringify(nicTemplate(settingsOf({ release }), small, role));
+      const text = JSON.stringify(nicTemplate(settingsOf({ release }), small, role, TUNNELS));
       assert.match(text, /"name":"nic2","use_dhcp":true,"defroute":false/);
       return [...text.matchAll(/"vlan_id":\{"get_param":"(\w+)NetworkVlanID"\}/g)].map((m) => m[1]);
     };
@@ -163,20 +165,41 @@ describe("the documents of a release with nova", () => {
 
   it("send a controller out by the external network, and a compute by the undercloud", () => {
     const [controller, compute] = rolesOf(small).map((role) =>
-      JSON.stringify(nicTemplate(settingsOf(), small, role)),
+      JSON.stringify(nicTemplate(settingsOf(), small, role, TUNNELS)),
     );
     const route = /"next_hop":\{"get_param":"(\w+)DefaultRoute"\}/g;
     const routes = (text = "") => [...text.matchAll(route)].map((m) => m[1]);
     assert.deepEqual(routes(controller), ["ExternalInterface"]);
     assert.deepEqual(routes(compute), ["ControlPlane"]);
   });
+
+  it("send what comes from simulated computes' tunnels back as it came", () => {
+    const back = [{ ip_netmask: TUNNELS, next_hop: "10.0.50.1" }];
+    for (const release of ["queens", "rocky", "stein", "train"] as const) {
+      for (const role of rolesOf(small)) {
+        const text = JSON.stringify(nicTemplate(settingsOf({ release }), small, role, TUNNELS));
+        assert.equal(text.split(`"routes":${JSON.stringify(back)}`).length, 2, role.name);
+      }
+    }
+  });
 });
 
 describe("the documents of a release without nova", () => {
   const settings = settingsOf({ release: "wallaby", domain: "lab.example" });
 
+  it("have the way back to simulated computes' tunnels on the tenants' network alone", () => {
+    const networks = networkData(settings, small, TUNNELS) as {
+      name: string;
+      subnets: Record<string, { routes?: unknown }>;
+    }[];
+    const routes = networks.flatMap(({ name, subnets }) =>
+      Object.values(subnets).flatMap(({ routes }) => (routes ? [[name, routes]] : [])),
+    );
+    assert.deepEqual(routes, [["Tenant", [{ destination: TUNNELS, nexthop: "10.0.50.1" }]]]);
+  });
+
   it("describe networks and virtual addresses that agree", () => {
-    const networks = networkData(settings, small) as {
+    const networks = networkData(settings, small, TUNNELS) as {
       name_lower: string;
       vip: boolean;
       subnets: object;

@@ -8,7 +8,7 @@ import { CredentialSeed } from "../../../components/credentials/seed.ts";
 import { specificationSchema } from "../../../components/step/specification.ts";
 import { TripleoControlPlane } from "../../../components/tripleo/control-plane.ts";
 import type { Harvest } from "../../../components/tripleo/harvest.ts";
-import { routedNetworks } from "../../../components/tripleo/routes.ts";
+import { planPassage } from "../../../components/tripleo/passage.ts";
 import { record, valueOf, type Registration } from "../../support/pulumi.ts";
 import { settingsOf } from "../../support/settings.ts";
 
@@ -140,6 +140,7 @@ describe("a TripleO control plane", () => {
         .map(({ type, name }) => `${type.split(":").at(-1)} ${name}`)
         .sort();
     assert.deepEqual(inside("control-plane"), [
+      "Container passage-keeper",
       "InfraredUndercloud undercloud",
       "InfraredWorkspace infrared",
       "LibvirtTopology topology",
@@ -169,7 +170,7 @@ describe("a TripleO control plane", () => {
     assert.equal(new Set(urns).size, urns.length);
   });
 
-  it("has a machine for each node, and the containers of the computes alone", () => {
+  it("has a machine for each node, the computes' containers, and the one that keeps the way to them", () => {
     assert.deepEqual(
       stack
         .of(DOMAIN)
@@ -182,7 +183,7 @@ describe("a TripleO control plane", () => {
         .of(CONTAINER)
         .map(({ name }) => name)
         .sort(),
-      ["compute-0", "compute-1"],
+      ["compute-0", "compute-1", "passage-keeper"],
     );
   });
 
@@ -225,7 +226,9 @@ describe("a TripleO control plane", () => {
 
   it("starts computes after the routes to what they reach", () => {
     const { urn } = stack.the(COMMAND, "routes-to-overcloud");
-    for (const container of stack.of(CONTAINER)) assert.ok(stack.before(container).has(urn));
+    const computes = stack.of(CONTAINER).filter(({ name }) => name.startsWith("compute-"));
+    assert.equal(computes.length, 2);
+    for (const container of computes) assert.ok(stack.before(container).has(urn));
   });
 
   it("takes computes out of the cloud when they go, and not when the cloud goes", () => {
@@ -282,16 +285,37 @@ describe("a TripleO control plane", () => {
     }
   });
 
-  it("removes the routes that it set", () => {
-    const { inputs } = stack.the(COMMAND, "routes-to-overcloud");
+  it("has the passage to the overcloud made by a step, kept by a container that ends first, and removed by the step", () => {
+    const { inputs, urn } = stack.the(COMMAND, "routes-to-overcloud");
     const [set, removed] = [inputs["create"], inputs["delete"]].map((text) =>
       specificationSchema.parse(JSON.parse(text as string)),
     );
-    assert.deepEqual(removed?.args, set?.args);
-    assert.deepEqual(set?.args, {
-      networks: ["10.0.10.0/24", "10.0.20.0/24", "10.0.30.0/24", "10.0.40.0/24", "10.0.50.0/24"],
-      via: "192.168.22.10",
-    });
+    assert.deepEqual([set?.argv?.at(-1), removed?.argv?.at(-1)], ["set", "remove"]);
+    const passage = planPassage(stack.settings, "lab");
+    assert.deepEqual(set?.environment, passage);
+    assert.deepEqual(removed?.environment, passage);
+    const keeper = stack.the(CONTAINER, "passage-keeper");
+    assert.ok(stack.before(keeper).has(urn));
+    assert.deepEqual(
+      keeper.inputs["envs"],
+      Object.entries(passage ?? {}).map(([name, value]) => `${name}=${value}`),
+    );
+    assert.deepEqual(
+      [keeper.inputs["networkMode"], keeper.inputs["restart"], keeper.inputs["capabilities"]],
+      ["host", "unless-stopped", { drops: ["ALL"], adds: ["CAP_NET_ADMIN", "CAP_NET_RAW"] }],
+    );
+  });
+
+  it("tells computes where their tunnels lead", () => {
+    for (const index of [0, 1]) {
+      const envs = stack.the(CONTAINER, `compute-${index}`).inputs["envs"] as string[];
+      assert.ok(envs.includes("OVERCLOUD_TUNNEL_GATEWAY=10.79.16.1"));
+      assert.ok(
+        envs.includes(
+          "OVERCLOUD_TUNNEL_NETWORKS=10.0.10.0/24 10.0.20.0/24 10.0.30.0/24 10.0.40.0/24 10.0.50.0/24",
+        ),
+      );
+    }
   });
 });
 
@@ -329,18 +353,21 @@ describe("steps that are left out", () => {
   it("are not missed on the machine", () => {
     const expected = (raw: Record<string, unknown>) => {
       const settings = settingsOf({ controlPlane: "tripleo", ...raw });
-      return { files: accessFiles(settings), routes: routedNetworks(settings).length };
+      return { files: accessFiles(settings), passage: planPassage(settings, "lab") !== undefined };
     };
-    assert.deepEqual(expected({}), { files: ACCESS_FILES, routes: 5 });
+    assert.deepEqual(expected({}), { files: ACCESS_FILES, passage: true });
     assert.deepEqual(expected({ skip: ["simulate_compute_node"] }), {
       files: ACCESS_FILES,
-      routes: 0,
+      passage: false,
     });
-    assert.deepEqual(expected({ steps: ["setup_vms"] }), { files: ["inventory.yml"], routes: 0 });
+    assert.deepEqual(expected({ steps: ["setup_vms"] }), {
+      files: ["inventory.yml"],
+      passage: false,
+    });
     // A standalone cloud has no steps to leave out.
     const standalone = settingsOf({ steps: ["setup_vms"] });
     assert.deepEqual(accessFiles(standalone), ACCESS_FILES);
-    assert.deepEqual(routedNetworks(standalone), []);
+    assert.equal(planPassage(standalone, "lab"), undefined);
   });
 
   it("leave nothing behind for what comes after them to trip over", async () => {
@@ -373,10 +400,9 @@ describe("another number of simulated computes", () => {
   it("changes what is about computes, and the inventory, and nothing else", async () => {
     const [few, many] = [await build({ computes: 1 }), await build({ computes: 2 })];
     const text = ({ inputs }: Registration) => JSON.stringify(inputs);
-    const changed = few.resources
-      // A daemon that does not run, as here, is started by the next run.
-      .filter(({ name }) => !/-bmc(-|$)/.test(name))
-      .filter((each) => text(each) !== text(many.the(each.type, each.name)));
+    const changed = few.resources.filter(
+      (each) => text(each) !== text(many.the(each.type, each.name)),
+    );
     assert.deepEqual(changed.map(({ name }) => name).sort(), [
       "scale-down-guard",
       "tripleo-files",

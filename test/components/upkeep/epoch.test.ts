@@ -14,12 +14,13 @@ describe("the epoch of a stack", () => {
   beforeEach(() => (directory = join(root, String((count += 1)))));
 
   const living = { name: "lab" };
+  const nothing = { ended: [], missing: [] };
   const look = (preview: boolean, stopped: { name: string; state: string }[] = []) =>
     currentEpoch({
       directory,
       files: ["clouds.yaml"],
-      host: { stopped, living, routes: [] },
-      routes: [],
+      host: { stopped, living },
+      ...nothing,
       preview,
     });
   /** An update, which writes the files that the stack's user gets. */
@@ -33,16 +34,16 @@ describe("the epoch of a stack", () => {
   }
 
   it("begins with the first update, silently, and stays while nothing happens", async () => {
-    const host = { stopped: [], routes: [] };
+    const host = { stopped: [] };
     const files = ["clouds.yaml"];
-    const preview = await currentEpoch({ directory, files, host, routes: [], preview: true });
+    const preview = await currentEpoch({ directory, files, host, ...nothing, preview: true });
     assert.deepEqual(preview.reasons, []);
     assert.ok(!existsSync(directory), "a preview writes nothing");
     const { epoch, reasons } = await currentEpoch({
       directory,
       files,
       host,
-      routes: [],
+      ...nothing,
       preview: false,
     });
     assert.deepEqual(reasons, []);
@@ -80,16 +81,37 @@ describe("the epoch of a stack", () => {
     assert.notEqual((await update()).epoch, second);
   });
 
-  it("is another when the machine lost a route that the stack needs", async () => {
-    const host = { stopped: [], living, routes: [{ cidr: "10.0.20.0/24", device: "virbr1" }] };
-    const look = (routes: string[], preview: boolean) =>
-      currentEpoch({ directory, files: [], host, routes, preview });
-    const { epoch } = await look(["10.0.20.0/24"], false);
-    writeFileSync(join(directory, DEPLOYED_MARKER), "");
-    assert.deepEqual(await look(["10.0.20.0/24"], true), { epoch, reasons: [] });
-    const lost = await look(["10.0.20.0/24", "10.0.50.0/24"], true);
-    assert.notEqual(lost.epoch, epoch);
-    assert.deepEqual(lost.reasons, ["this machine has no route to 10.0.50.0/24"]);
+  for (const [key, when] of [
+    ["missing", "the machine lost something that a deployed stack needs"],
+    ["ended", "a daemon of the stack ended"],
+  ] as const) {
+    it(`is another when ${when}`, async () => {
+      const { epoch: first } = await update();
+      const look = (preview: boolean) =>
+        currentEpoch({
+          directory,
+          files: [],
+          host: { stopped: [], living },
+          ...nothing,
+          [key]: ["this machine has no route"],
+          preview,
+        });
+      const preview = await look(true);
+      assert.notEqual(preview.epoch, first);
+      assert.deepEqual(preview.reasons, ["this machine has no route"]);
+      const { epoch: second } = await look(false);
+      assert.notEqual(second, first);
+      assert.equal((await update()).epoch, second);
+    });
+  }
+
+  it("knows of a daemon that ended before all was deployed, and misses nothing else until then", async () => {
+    const { epoch } = await look(false);
+    const host = { stopped: [], living };
+    const at = (what: { ended: string[]; missing: string[] }) =>
+      currentEpoch({ directory, files: [], host, ...what, preview: true });
+    assert.equal((await at({ ended: [], missing: ["a route"] })).epoch, epoch);
+    assert.notEqual((await at({ ended: ["a daemon"], missing: [] })).epoch, epoch);
   });
 
   it("is another after a scale-down guard that was killed", async () => {

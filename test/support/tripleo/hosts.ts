@@ -17,6 +17,9 @@ import { runStep, type Ended } from "../step.ts";
 const CONTEXT = path.join(import.meta.dirname, "image");
 const PLAYBOOK = path.join(import.meta.dirname, "../../../playbooks/overcloud.yml");
 
+/** Network of the simulated computes' tunnels. */
+export const TUNNELS = "10.79.16.0/20";
+
 /** What the BMCs' password is in tests. */
 export const BMC_PASSWORD = "bmc-$ecret {{ of }} tests";
 
@@ -127,6 +130,7 @@ export class TripleoHosts {
       plan: this.plan,
       bmcs: planBmcs(this.plan, this.settings.bmc),
       libvirtUri: "qemu:///system",
+      tunnelCidr: TUNNELS,
       files: { sshKey: "/root/keys/id_ed25519", bmcPassword: this.file("bmc-password") },
     });
     const text = JSON.parse(renderVars(vars)) as Record<string, unknown>;

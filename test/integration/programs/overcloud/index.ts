@@ -19,6 +19,7 @@ new Overcloud("overcloud", {
   plan,
   bmcs: planBmcs(plan, overcloudSchema.parse({}).bmc),
   libvirtUri: "qemu:///system",
+  tunnelCidr: "10.79.16.0/20",
   outputDirectory: config.require("outputDirectory"),
   epoch: "1",
   inventory: config.require("inventory"),

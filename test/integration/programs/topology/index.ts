@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { nextGeneration } from "../../../../components/bmc/daemon.ts";
+import { endedDaemon } from "../../../../components/bmc/daemon.ts";
 import { planBmcs } from "../../../../components/bmc/plan.ts";
 import { bmcDirectory, VirtualBmc } from "../../../../components/bmc/virtual-bmc.ts";
 import { CredentialSeed } from "../../../../components/credentials/seed.ts";
@@ -8,6 +8,7 @@ import { domainTypeOf } from "../../../../components/libvirt/domain-type.ts";
 import { planTopology } from "../../../../components/libvirt/plan.ts";
 import { LibvirtTopology } from "../../../../components/libvirt/topology.ts";
 import { PROJECT_DIRECTORY } from "../../../../components/step/step.ts";
+import { currentEpoch } from "../../../../components/upkeep/epoch.ts";
 import { checkLibvirt, libvirtSchema } from "../../../../config/libvirt.ts";
 import { formatProblems } from "../../../../config/problems.ts";
 
@@ -23,6 +24,15 @@ const whole = planTopology(settings, names, pulumi.getStack());
 const plan = { ...whole, nodes: whole.nodes.filter(({ role }) => role !== "controller") };
 const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
 
+const { epoch } = await currentEpoch({
+  directory: outputDirectory,
+  files: [],
+  host: { stopped: [] },
+  ended: endedDaemon(bmcDirectory(outputDirectory)),
+  missing: [],
+  preview: pulumi.runtime.isDryRun(),
+});
+
 const topology = new LibvirtTopology("topology", {
   settings,
   names,
@@ -30,7 +40,7 @@ const topology = new LibvirtTopology("topology", {
   domainType: domainTypeOf(settings, `${PROJECT_DIRECTORY}/.toolchain/host.json`),
   sshKey: seed.credentials.apply(({ sshKey }) => sshKey),
   outputDirectory,
-  epoch: "1",
+  epoch,
   cacheDirectory: `${PROJECT_DIRECTORY}/.toolchain/images`,
 });
 
@@ -40,7 +50,7 @@ new VirtualBmc("virtual-bmc", {
   libvirtUri: settings.uri,
   outputDirectory,
   program: `${PROJECT_DIRECTORY}/.toolchain/virtualbmc/bin/vbmcd`,
-  generation: nextGeneration(bmcDirectory(outputDirectory)),
+  epoch,
   domains: new Map([...topology.nodes].map(([node, { domain }]) => [node, domain])),
 });
 
