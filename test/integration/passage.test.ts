@@ -4,11 +4,10 @@ import { execa } from "execa";
 import { planPassage, runPassage } from "../../components/tripleo/passage.ts";
 import { PROJECT_DIRECTORY } from "../../components/step/step.ts";
 import { docker } from "../../tools/scratch-stack.ts";
+import { cacheImage } from "../../tools/setup/tasks/images.ts";
 import { eventually } from "../support/cloud.ts";
 import { settingsOf } from "../support/settings.ts";
 
-/** What stacks are made from, as the last of them to be built left it; only its packages count here. */
-const IMAGE = "overcloud-openstack:cache";
 const ROOTFS = `${PROJECT_DIRECTORY}/images/openstack/rootfs/usr/lib/overcloud`;
 
 const STACK = "itest-passage";
@@ -61,7 +60,7 @@ async function container(name: string, ...options: string[]): Promise<string> {
     ...["run", "--detach", "--name", name, "--network", "none", "--cap-add", "NET_ADMIN"],
     ...["--cap-add", "SYS_NICE", "--device", "/dev/net/tun", "--label", `overcloud.stack=${STACK}`],
     ...["--volume", `${ROOTFS}:/usr/lib/overcloud:ro`, ...options],
-    ...["--entrypoint", "/usr/bin/sleep", IMAGE, "infinity"],
+    ...["--entrypoint", "/usr/bin/sleep", cacheImage, "infinity"],
   );
   return docker("inspect", "--format", "{{.State.Pid}}", name);
 }
@@ -275,7 +274,7 @@ describe("the passage between computes and an overcloud", { timeout: 180_000 }, 
       ...["--volume", `/run/netns/${HYPERVISOR}:/run/hypervisor`],
       ...["--volume", `${ROOTFS}:/usr/lib/overcloud:ro`, "--label", `overcloud.stack=${STACK}`],
       ...Object.entries(passage).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
-      ...["--entrypoint", "/usr/bin/nsenter", IMAGE, "--net=/run/hypervisor"],
+      ...["--entrypoint", "/usr/bin/nsenter", cacheImage, "--net=/run/hypervisor"],
       ...["/usr/lib/overcloud/bin/passage", "keep"],
     );
     await daemonsForget();

@@ -275,6 +275,50 @@ describe("a TripleO cloud, from nothing to nothing", { timeout: 40 * 60_000 }, (
     await docker("exec", container("compute-0"), ...ping);
   });
 
+  it("carries tunnels between a real and a simulated compute, whatever daemon started last", async () => {
+    const tenant = "10.79.199.20";
+    const router = "10.79.199.1";
+    const tunnel = "10.79.193.64";
+    // The wire carries no VLANs here, so the undercloud has this one address of the tenants' network on its end of it.
+    await on("undercloud-0", "stack", `sudo ip route replace ${tenant}/32 dev eth0`);
+    for (const command of [
+      "ip link set eth0 up",
+      `ip address replace ${tenant}/26 dev eth0`,
+      `ip route replace 10.79.193.0/24 via ${router} dev eth0`,
+    ]) {
+      await on("compute-0", "heat-admin", `sudo ${command}`);
+    }
+    const bothWays = async () => {
+      const ping = ["ping", "-c", "1", "-W", "2", "-I", tunnel, tenant];
+      const there = await execa("docker", ["exec", container("compute-0"), ...ping], {
+        reject: false,
+      });
+      // No program there sends echo requests: that the tunnels' end refuses what it has no use for is an answer, too.
+      const python = [
+        "import socket",
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
+        `s.bind(("${tenant}", 0))`,
+        "s.settimeout(5)",
+        `s.connect(("${tunnel}", 9))`,
+        's.send(b"x")',
+        "s.recv(1)",
+      ].join("; ");
+      const back = await on("compute-0", "heat-admin", `python3 -c '${python}' 2>&1 || true`);
+      return { there: !there.failed, back: /refused/.test(back) };
+    };
+    const open = (seen: Awaited<ReturnType<typeof bothWays>>) => seen.there && seen.back;
+    await cloudOf.eventually("tunnels", 30, bothWays, open);
+
+    // As a daemon does that starts after all others.
+    const rule = ["FORWARD", "-d", VLANS.Tenant, "-j", "REJECT"];
+    await execa("iptables", ["-w", "-I", ...rule]);
+    try {
+      await cloudOf.eventually("tunnels behind another's rule", 30, bothWays, open);
+    } finally {
+      await execa("iptables", ["-w", "-D", ...rule]);
+    }
+  });
+
   it("has a simulated compute that the overcloud knows, and a server on it", async () => {
     assert.deepEqual(pipeline.podman, [
       "exec nova_api nova-manage cell_v2 discover_hosts --by-service",
@@ -372,6 +416,10 @@ describe("a TripleO cloud, from nothing to nothing", { timeout: 40 * 60_000 }, (
       images: [],
     });
     assert.deepEqual(await routes(), []);
+    for (const table of ["filter", "mangle"]) {
+      const { stdout } = await execa("iptables", ["-w", "-t", table, "-S"]);
+      assert.ok(!stdout.includes(STACK), stdout);
+    }
     assert.deepEqual(processesOf(bmc), []);
     assert.ok(!existsSync(output));
     assert.ok(!existsSync(`/var/lib/libvirt/images/${STACK}`));
