@@ -1,10 +1,7 @@
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { join } from "node:path";
 import type { LibvirtSettings } from "../../config/libvirt.ts";
+import { checkFile, download } from "../download/download.ts";
 import type { Action } from "../step/action.ts";
 
 export interface ImageArgs {
@@ -39,38 +36,12 @@ export function imagePlan(
  * Brings an image here and makes sure that it is the one that was meant. One that was fetched before is not fetched again.
  * @throws Error if the image can't be had or has another checksum; nothing is kept of it then
  */
-export const fetchImage: Action<ImageArgs> = async (
-  { source, sha256, target },
-  { report, signal },
-) => {
+export const fetchImage: Action<ImageArgs> = async ({ source, sha256, target }, context) => {
+  const checksum = { algorithm: "sha256", digest: sha256, source: "libvirt.image.sha256" };
   if (!source.startsWith("https://")) {
-    await check(source, sha256, signal);
+    await checkFile(source, checksum, context.signal);
     return source;
   }
-  if (await stat(target).catch(() => undefined)) {
-    await check(target, sha256, signal);
-    return target;
-  }
-  report(`fetching ${source}`);
-  await mkdir(dirname(target), { recursive: true });
-  const part = `${target}.part-${process.pid}`;
-  try {
-    const response = await fetch(source, { signal });
-    if (!response.ok || !response.body) throw new Error(`${source} answers ${response.status}`);
-    await pipeline(Readable.fromWeb(response.body), createWriteStream(part), { signal });
-    await check(part, sha256, signal, source);
-    await rename(part, target);
-  } finally {
-    await rm(part, { force: true });
-  }
+  await download(source, target, checksum, context);
   return target;
 };
-
-async function check(file: string, expected: string, signal: AbortSignal, name = file) {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(file), hash, { signal });
-  const actual = hash.digest("hex");
-  if (actual !== expected) {
-    throw new Error(`${name} has the sha256 ${actual}, libvirt.image.sha256 is ${expected}`);
-  }
-}
