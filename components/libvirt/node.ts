@@ -28,6 +28,8 @@ export interface LibvirtNodeArgs {
   protect: boolean;
   /** With each new value the node is made anew, with its disk. Default: never. */
   rebuild?: pulumi.Input<string>;
+  /** Who may log in to it, the likeliest first: before a deployment, and after it. */
+  users: string[];
   /** ssh configuration by which the node is found. */
   configFile: string;
   /** The stack's folder of outputs. */
@@ -137,7 +139,7 @@ export class LibvirtNode extends pulumi.ComponentResource {
         directory: logs,
         run: {
           action: "libvirt/wait",
-          args: { configFile: args.configFile, node: node.name },
+          args: { configFile: args.configFile, node: node.name, users: args.users },
           timeoutSeconds: FIRST_BOOT_SECONDS,
         },
         rerunOn: pulumi.all([this.domain.id]),

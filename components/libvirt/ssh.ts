@@ -35,23 +35,35 @@ export const removeSshFiles: Action<{ directory: string }> = async ({ directory 
 /** Seconds between two attempts to log in. */
 const PAUSE_SECONDS = 2;
 
-/** Waits until a node takes the stack's key. */
-export const waitForNode: Action<{ configFile: string; node: string }> = async (
-  { configFile, node },
+export interface WaitArgs {
+  /** ssh configuration by which the node is found. */
+  configFile: string;
+  node: string;
+  /** Who may log in, the likeliest first: one of them suffices. */
+  users: string[];
+}
+
+/** Waits until a node takes the stack's key for one of the users. */
+export const waitForNode: Action<WaitArgs> = async (
+  { configFile, node, users },
   { report, signal },
 ) => {
   let last = "";
   for (;;) {
-    const { failed, stderr } = await execa("ssh", ["-F", configFile, node, "true"], {
-      stdin: "ignore",
-      reject: false,
-      timeout: 60_000,
-      cancelSignal: signal,
-    });
-    if (!failed) return node;
-    signal.throwIfAborted();
-    const reason = stderr.trim().split("\n").at(-1) ?? "";
-    if (reason !== last) report(`${node}: ${reason || "no answer"}`);
+    const reasons: string[] = [];
+    for (const user of users) {
+      const { failed, stderr } = await execa("ssh", ["-F", configFile, "-l", user, node, "true"], {
+        stdin: "ignore",
+        reject: false,
+        timeout: 60_000,
+        cancelSignal: signal,
+      });
+      if (!failed) return node;
+      signal.throwIfAborted();
+      reasons.push(stderr.trim().split("\n").at(-1) || "no answer");
+    }
+    const reason = [...new Set(reasons)].join("; ");
+    if (reason !== last) report(`${node}: ${reason}`);
     last = reason;
     await sleep(PAUSE_SECONDS * 1000, undefined, { signal });
   }

@@ -4,6 +4,7 @@ import type { LibvirtSettings } from "../../config/libvirt.ts";
 import type { SshKey } from "../credentials/derive.ts";
 import { Step } from "../step/step.ts";
 import type { DomainType } from "./domain-type.ts";
+import { firstUsers } from "./access.ts";
 import { idOf, imagePlan } from "./image.ts";
 import { LibvirtNode } from "./node.ts";
 import { poolPath, type LibvirtNetworkPlan, type TopologyPlan } from "./plan.ts";
@@ -18,6 +19,8 @@ export interface LibvirtTopologyArgs {
   domainType: DomainType;
   /** The stack's ssh key; secret. */
   sshKey: pulumi.Output<SshKey>;
+  /** Who logs in to an overcloud node once it is deployed. */
+  deployedUser: string;
   /** Folder for what the stack writes for its user. */
   outputDirectory: string;
   /** Changes when files have to be written again; see components/upkeep. */
@@ -94,6 +97,7 @@ export class LibvirtTopology extends pulumi.ComponentResource {
       { plan, key: args.sshKey, user: settings.user, outputDirectory, epoch: args.epoch },
       { parent: this },
     );
+    const users = firstUsers(settings.user);
     this.nodes = new Map(
       plan.nodes.map((node) => [
         node.name,
@@ -111,6 +115,11 @@ export class LibvirtTopology extends pulumi.ComponentResource {
             networks: this.networks,
             protect: settings.protect,
             ...(args.rebuild !== undefined && { rebuild: args.rebuild }),
+            users: [
+              users[node.role],
+              // One that was deployed already, and whose machine is made anew, knows this user alone.
+              ...(node.role === "undercloud" ? [] : [args.deployedUser]),
+            ],
             configFile: this.ssh.configFile,
             outputDirectory,
           },

@@ -80,6 +80,7 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
         plan: this.plan,
         domainType: domainTypeOf(libvirt, join(toolchain, "host.json")),
         sshKey: credentials.apply(({ sshKey }) => sshKey),
+        deployedUser: facts.overcloudUser,
         outputDirectory,
         epoch,
         cacheDirectory: join(toolchain, "images"),

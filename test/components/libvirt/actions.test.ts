@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -90,12 +91,38 @@ describe("waiting for a node", () => {
     const reports: string[] = [];
     const waiting = perform(
       waitForNode,
-      { configFile, node: "node" },
+      { configFile, node: "node", users: ["root"] },
       { signal: AbortSignal.timeout(3000), report: (line) => reports.push(line) },
     );
     await assert.rejects(waiting);
     assert.equal(reports.length, 1);
     assert.match(reports[0] ?? "", /^node: .*refused/);
+  });
+
+  it("is over when one of those who may log in can", async () => {
+    // As a deployed node has it: root is told to log in as another.
+    const folder = join(root, "bin");
+    mkdirSync(folder);
+    const script = `#!/bin/sh
+[ "$4" = heat-admin ] && [ "$5" = compute-0 ] && exit 0
+echo "Please log in as heat-admin" >&2
+exit 1
+`;
+    writeFileSync(join(folder, "ssh"), script, { mode: 0o755 });
+    const before = process.env["PATH"];
+    process.env["PATH"] = `${folder}:${before}`;
+    try {
+      const args = { configFile: "config", node: "compute-0", users: ["root", "heat-admin"] };
+      assert.deepEqual(await perform(waitForNode, args), { result: "compute-0", reports: [] });
+      const signal = AbortSignal.timeout(1500);
+      const reports: string[] = [];
+      const report = (line: string) => void reports.push(line);
+      const alone = perform(waitForNode, { ...args, users: ["root"] }, { signal, report });
+      await assert.rejects(alone);
+      assert.deepEqual(reports, ["compute-0: Please log in as heat-admin"]);
+    } finally {
+      process.env["PATH"] = before;
+    }
   });
 });
 

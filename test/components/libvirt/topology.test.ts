@@ -40,6 +40,7 @@ async function deploy(raw: Record<string, unknown> = {}, preview = false) {
         sshKey: seed.credentials.apply((credentials) => credentials.sshKey),
         outputDirectory,
         epoch: "1",
+        deployedUser: "heat-admin",
         cacheDirectory: "/cache",
       });
       return new VirtualBmc("virtual-bmc", {
@@ -191,6 +192,19 @@ for (const preview of [true, false]) {
         return specifications[0]?.name;
       });
       assert.equal(new Set(names).size, of(COMMAND).length);
+    });
+
+    it("waits for a node as one that is new or deployed already, the undercloud as one that is neither", () => {
+      const users = NODES.map((node) => {
+        const { inputs } = the(COMMAND, `wait-for-${node}`);
+        const { args } = specificationSchema.parse(JSON.parse(inputs["create"] as string));
+        return [node, args["users"]];
+      });
+      assert.deepEqual(Object.fromEntries(users), {
+        "undercloud-0": ["cloud-user"],
+        "controller-0": ["root", "heat-admin"],
+        "compute-0": ["root", "heat-admin"],
+      });
     });
 
     it("gives a BMC to each overcloud node, after the node and the daemon", () => {

@@ -41,6 +41,7 @@ const topology = new LibvirtTopology("topology", {
   sshKey: seed.credentials.apply(({ sshKey }) => sshKey),
   outputDirectory,
   epoch,
+  deployedUser: "heat-admin",
   cacheDirectory: `${PROJECT_DIRECTORY}/.toolchain/images`,
 });
 
