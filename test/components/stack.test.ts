@@ -6,7 +6,8 @@ import { SimulatedComputes } from "../../components/compute/simulated-computes.t
 import { deriveCredentials } from "../../components/credentials/derive.ts";
 import { CredentialSeed } from "../../components/credentials/seed.ts";
 import { OpenStackImage } from "../../components/image/openstack-image.ts";
-import { StandaloneControlPlane } from "../../components/standalone/control-plane.ts";
+import { makeControlPlane } from "../../components/make-control-plane.ts";
+import { planControlPlane } from "../../components/standalone/plan.ts";
 import { specificationSchema } from "../../components/step/specification.ts";
 import { isUnknown, record, valueOf, type Registration } from "../support/pulumi.ts";
 import { settingsOf } from "../support/settings.ts";
@@ -49,10 +50,10 @@ async function build(raw: Record<string, unknown>, preview: boolean, epoch = "1"
   const settings = settingsOf({ names: "lab", computes: 2, ...raw });
   const { resources, value } = await record(
     preview,
-    () => {
+    async () => {
       const outputDirectory = "/out/lab";
       const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
-      const controlPlane = new StandaloneControlPlane("control-plane", {
+      const controlPlane = await makeControlPlane("control-plane", {
         settings,
         stack: "lab",
         imageId: "sha256:image",
@@ -267,8 +268,8 @@ for (const preview of [true, false]) {
       });
 
       it("puts each container at its address and under its name", () => {
-        const { plan } = stack.controlPlane;
-        const planned = [...plan.services, ...planComputes(stack.settings, "lab")];
+        const { services } = planControlPlane(stack.settings);
+        const planned = [...services, ...planComputes(stack.settings, "lab")];
         const found = of(CONTAINER).map(({ inputs }) => {
           const [network] = inputs["networksAdvanced"] as { name: string; ipv4Address: string }[];
           return [inputs["name"], network?.ipv4Address, network?.name].join(" ");
@@ -282,7 +283,7 @@ for (const preview of [true, false]) {
       });
 
       it("waits for the health of what others need, and has them wait", () => {
-        for (const { name, after, gates } of stack.controlPlane.plan.services) {
+        for (const { name, after, gates } of planControlPlane(stack.settings).services) {
           const { inputs, dependencies } = the(CONTAINER, name);
           assert.equal(inputs["wait"] ?? false, gates, name);
           for (const other of after) {
@@ -386,7 +387,7 @@ describe("what a component gives to others", () => {
     const { resources, value } = await record(
       false,
       () =>
-        new StandaloneControlPlane("control-plane", {
+        makeControlPlane("control-plane", {
           settings: settingsOf(),
           stack: "lab",
           imageId: "sha256:image",

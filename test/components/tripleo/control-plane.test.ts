@@ -4,9 +4,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { SimulatedComputes } from "../../../components/compute/simulated-computes.ts";
 import { deriveCredentials } from "../../../components/credentials/derive.ts";
 import { ACCESS_FILES, accessFiles } from "../../../components/control-plane.ts";
+import { makeControlPlane } from "../../../components/make-control-plane.ts";
 import { CredentialSeed } from "../../../components/credentials/seed.ts";
 import { specificationSchema } from "../../../components/step/specification.ts";
-import { TripleoControlPlane } from "../../../components/tripleo/control-plane.ts";
 import type { Harvest } from "../../../components/tripleo/harvest.ts";
 import { planPassage } from "../../../components/tripleo/passage.ts";
 import { record, valueOf, type Registration } from "../../support/pulumi.ts";
@@ -67,18 +67,16 @@ async function build(
   });
   const { resources, value } = await record(
     preview,
-    () => {
+    async () => {
       const outputDirectory = "/out/lab";
       const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
-      const controlPlane = new TripleoControlPlane("control-plane", {
+      const controlPlane = await makeControlPlane("control-plane", {
         settings,
         stack: "lab",
         imageId: "sha256:image",
         credentials: seed.credentials,
         outputDirectory,
         epoch,
-        playbookHash: "playbook",
-        userFilesHash: "files",
       });
       const computes = new SimulatedComputes(
         "computes",
@@ -250,7 +248,7 @@ describe("a TripleO control plane", () => {
   });
 
   it("says where the cloud answers", async () => {
-    assert.deepEqual(await valueOf(stack.controlPlane.endpoints), {
+    assert.deepEqual(await valueOf(pulumi.output(stack.controlPlane.endpoints)), {
       keystone: "http://10.0.10.12:5000/v3",
     });
   });
@@ -381,7 +379,7 @@ describe("steps that are left out", () => {
       "1",
       outputsOfNothing,
     );
-    assert.deepEqual(await valueOf(controlPlane.endpoints), {});
+    assert.deepEqual(await valueOf(pulumi.output(controlPlane.endpoints)), {});
     assert.deepEqual(await valueOf(controlPlane.computeConnection), { nova: {}, agent: {} });
   });
 });
