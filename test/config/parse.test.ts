@@ -3,8 +3,9 @@ import { describe, it } from "node:test";
 import type { HostFacts } from "../../config/host.ts";
 import { parseSettings } from "../../config/parse.ts";
 import { SettingsError } from "../../config/problems.ts";
+import { checkHost } from "../../config/rules.ts";
 import type { Settings } from "../../config/schema.ts";
-import { ROOMY } from "../support/settings.ts";
+import { ROOMY, settingsOf } from "../support/settings.ts";
 
 type Raw = Record<string, unknown>;
 
@@ -300,6 +301,15 @@ describe("what docker has already", () => {
       );
       assert.ok(message.includes(`leads to the name ${taken}, `), message);
     }
+  });
+
+  it("must not have a name that a TripleO stack gives to its own, and may have those of a standalone one", () => {
+    const settings = settingsOf({ controlPlane: "tripleo", computes: 1 });
+    const isRefused = (taken: string) =>
+      checkHost(settings, { ...ROOMY, foreignNames: [taken] }).some(({ key }) => key === "names");
+    assert.deepEqual(["t", "t-passage", "t-compute-0", "t-mariadb", "t-compute-1"].map(isRefused), [
+      ...[true, true, true, false, false],
+    ]);
   });
 
   it("may have names that only look alike", async () => {
