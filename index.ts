@@ -71,10 +71,8 @@ export const { cloudsYaml, openrc, inventory, sshConfig } = controlPlane.access;
 /** Addresses and MACs of the virtual machines, where the control plane has some. */
 export const nodes = controlPlane.nodes;
 
-const played = await makePlaybooks(
+/** Logs and results of the stack's playbooks, by name. */
+export const playbooks = await makePlaybooks(
   { settings: settings.playbooks, controlPlane, outputDirectory, epoch },
   { dependsOn: [controlPlane.ready, computes] },
 );
-
-/** Logs and results of the stack's playbooks, where it has some. */
-export const playbooks = Object.keys(played).length > 0 ? played : undefined;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ActionContext } from "../step/action.ts";
 import type { Program } from "../step/program.ts";
 import { hideSecrets } from "../step/secrets.ts";
-import { PROJECT_DIRECTORY } from "../step/step.ts";
+import { PROJECT_DIRECTORY } from "../project.ts";
 import { failureOf, readOutcome, type Outcome } from "./outcome.ts";
 
 /** One run of ansible-playbook. */

@@ -3,7 +3,7 @@ import { readFile, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { parseAllDocuments } from "yaml";
 import { contentHash } from "../image/content-hash.ts";
-import { PROJECT_DIRECTORY } from "../step/step.ts";
+import { PROJECT_DIRECTORY } from "../project.ts";
 
 /** What a playbook is made of, as far as it can be told without running it. */
 export interface PlaybookContent {

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { PROJECT_DIRECTORY } from "../step/step.ts";
+import { PROJECT_DIRECTORY } from "../project.ts";
 
 /** Name of a playbook among the stack's: its own, or its file's; undefined if that can't be one. */
 export function nameOf(entry: { path: string; name?: string | undefined }): string | undefined {

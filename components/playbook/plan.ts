@@ -13,17 +13,17 @@ export interface PlaybookPlan {
   count: number;
   /** Names of the entries that end before this one starts. */
   after: string[];
-  /** Where what it measured goes, if it measures. */
-  resultFile: string;
 }
 
 /**
  * Entries run in the order given; neighbours that are all `parallel` run side by side.
  * @param outputDirectory the stack's
+ * @param secret whether their variables are
  */
 export function planPlaybooks(
   entries: readonly PlaybookSettings[],
   outputDirectory: string,
+  secret: boolean,
 ): PlaybookPlan[] {
   let before: string[] = [];
   let beside: string[] = [];
@@ -41,7 +41,9 @@ export function planPlaybooks(
     const { limit, timeoutMinutes } = entry;
     const common = {
       name,
-      extraVars: { overcloud_result_file: resultFile, ...entry.extraVars },
+      extraVars: entry.extraVars,
+      secret,
+      resultFile,
       limit,
       timeoutMinutes,
     };
@@ -55,7 +57,6 @@ export function planPlaybooks(
       runOn: entry.runOn,
       count: entry.run ?? 0,
       after: [...before],
-      resultFile,
     };
   });
 }

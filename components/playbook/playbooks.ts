@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { isSecretKey } from "../../config/load.ts";
 import type { PlaybookSettings } from "../../config/playbooks.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import { readContent } from "./content.ts";
@@ -26,9 +27,10 @@ export async function makePlaybooks(
   { settings, controlPlane, outputDirectory, epoch }: PlaybooksArgs,
   options: pulumi.ComponentResourceOptions,
 ): Promise<Record<string, PlaybookOutput>> {
+  const secret = isSecretKey("playbooks", pulumi.getProject());
   const made = new Map<string, Playbook>();
   const outputs: Record<string, PlaybookOutput> = {};
-  for (const plan of planPlaybooks(settings, outputDirectory)) {
+  for (const plan of planPlaybooks(settings, outputDirectory, secret)) {
     const { hash } = await readContent(plan.run.playbook);
     const after = plan.after.flatMap((name) => made.get(name) ?? []);
     const playbook = new Playbook(
@@ -48,7 +50,7 @@ export async function makePlaybooks(
       },
     );
     made.set(plan.name, playbook);
-    outputs[plan.name] = { log: playbook.log, resultFile: plan.resultFile };
+    outputs[plan.name] = { log: playbook.log, resultFile: plan.run.resultFile };
   }
   return outputs;
 }

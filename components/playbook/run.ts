@@ -15,6 +15,10 @@ const runSchema = z.strictObject({
   tags: z.array(z.string()),
   skipTags: z.array(z.string()),
   extraVars: z.record(z.string(), z.unknown()),
+  /** Whether what the variables hold is to be kept out of logs. */
+  secret: z.boolean(),
+  /** Where a playbook that measures leaves what it measured, unless its variables say where. */
+  resultFile: z.string(),
   limit: z.string().optional(),
   timeoutMinutes: z.number(),
 });
@@ -54,14 +58,17 @@ export const runPlaybook: Action<RunPlaybookArgs> = async ({ file, inventory, cl
 };
 
 async function play(
-  { playbook, tags, skipTags, extraVars, limit: hosts }: PlaybookRun,
+  { playbook, tags, skipTags, extraVars, secret, resultFile, limit: hosts }: PlaybookRun,
   { inventory, cloud, limit }: { inventory: string; cloud: CloudReference; limit: AbortSignal },
   context: ActionContext,
 ): Promise<Outcome> {
   return withOutcome(async (_, folder) => {
     // Never on the command line: everybody on the machine can read that.
     const variables = `${folder}/variables.json`;
-    await writePrivately(variables, JSON.stringify(extraVars));
+    await writePrivately(
+      variables,
+      JSON.stringify({ overcloud_result_file: resultFile, ...extraVars }),
+    );
     const progress = new Progress(context.report);
     return runAnsible(
       {
@@ -74,7 +81,11 @@ async function play(
         environment: cloudEnvironment(cloud),
       },
       context,
-      { observe: (line) => progress.line(line), secrets: textsIn(extraVars), signal: limit },
+      {
+        observe: (line) => progress.line(line),
+        secrets: secret ? textsIn(extraVars) : [],
+        signal: limit,
+      },
     );
   });
 }
@@ -151,8 +162,8 @@ async function unreachable(
   }
 }
 
-/** All texts in variables: any of them may be a secret, which no log shows. */
-export function textsIn(value: unknown): string[] {
+/** All texts in variables: Pulumi tells that something in them is secret, and not what. */
+function textsIn(value: unknown): string[] {
   if (typeof value === "string") return [value];
   if (typeof value !== "object" || value === null) return [];
   return Object.values(value).flatMap(textsIn);
