@@ -6,7 +6,7 @@ import type { Credentials } from "../credentials/derive.ts";
 import type { ControlPlanePlan } from "../standalone/plan.ts";
 import { MICROVERSIONS } from "../standalone/services.ts";
 import { Step } from "../step/step.ts";
-import { cloudsYaml, inventory, openrc } from "./documents.ts";
+import { cloudsYaml, inventory, openrc, stackVariables } from "./documents.ts";
 
 export interface AccessFilesArgs {
   settings: Settings;
@@ -42,10 +42,11 @@ export class AccessFiles extends pulumi.ComponentResource {
       return JSON.stringify({
         "clouds.yaml": cloudsYaml(access),
         openrc: openrc(access),
-        "inventory.yml": inventory(plan.services, planComputes(settings, stack), {
-          cloudsYaml: this.cloudsYaml,
-          cloud: stack,
-        }),
+        "inventory.yml": inventory(
+          plan.services,
+          planComputes(settings, stack),
+          stackVariables(settings, stack, directory),
+        ),
       });
     });
     const files = { directory, names: ACCESS_FILES };

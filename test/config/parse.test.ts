@@ -450,6 +450,7 @@ describe("settings that are right", () => {
       steps: [],
       skip: [],
       confirm: { rebuildVms: "", cleanupInfrared: "" },
+      playbooks: [],
     });
   });
 
