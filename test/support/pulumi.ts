@@ -69,7 +69,7 @@ export const isUnknown = (value: unknown): boolean => value === UNKNOWN;
  */
 export async function record<T>(
   preview: boolean,
-  program: () => T,
+  program: () => T | Promise<T>,
   outputs: (type: string, name: string) => Record<string, unknown> = () => ({}),
 ): Promise<{ resources: Registration[]; value: T }> {
   await pulumi.runtime.setMocks(
@@ -98,7 +98,7 @@ export async function record<T>(
     });
     pending -= 1;
   };
-  const value = program();
+  const value = await program();
   for (let quiet = 0, seen = 0; quiet < 100; quiet += 1) {
     await new Promise(setImmediate);
     if (pending > 0 || resources.length !== seen) quiet = 0;
