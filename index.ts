@@ -1,9 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { SimulatedComputes } from "./components/compute/simulated-computes.ts";
 import { CredentialSeed } from "./components/credentials/seed.ts";
-import { contentHash } from "./components/image/content-hash.ts";
-import { IMAGE_CONTEXT, OpenStackImage } from "./components/image/openstack-image.ts";
 import { deployedFiles, lostOf, makeControlPlane } from "./components/make-control-plane.ts";
+import { makeImage } from "./components/make-image.ts";
 import { makePlaybooks } from "./components/playbook/playbooks.ts";
 import { PROJECT_DIRECTORY } from "./components/step/step.ts";
 import { currentEpoch } from "./components/upkeep/epoch.ts";
@@ -21,18 +20,13 @@ const { epoch, reasons } = await currentEpoch({
 });
 if (reasons.length > 0) await pulumi.log.info(`to be repaired: ${reasons.join("; ")}`);
 
-const image = new OpenStackImage("image", {
-  names: settings.names,
-  stack,
-  contentHash: await contentHash(IMAGE_CONTEXT),
-  ...(settings.controlPlane === "tripleo" && { published: settings.overcloud.computeImage }),
-});
+const imageId = await makeImage("image", { settings, stack });
 const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
 
 const controlPlane = await makeControlPlane("control-plane", {
   settings,
   stack,
-  imageId: image.imageId,
+  imageId,
   credentials: seed.credentials,
   outputDirectory,
   epoch,
@@ -43,7 +37,7 @@ const computes = new SimulatedComputes(
   {
     settings,
     stack,
-    imageId: image.imageId,
+    imageId,
     networkName: controlPlane.networkName,
     connection: controlPlane.computeConnection,
     cloud: controlPlane.cloud,

@@ -95,8 +95,8 @@ export const overcloudSchema = z
       )
       .default({}),
     /**
-     * Docker image of the simulated computes, with the release's own nova-compute. Default: the project's own image, which
-     * has OpenStack 2025.1.
+     * Docker image of the simulated computes, with a nova-compute of the release or the one before. Default: built from
+     * images/compute, which has train and wallaby.
      */
     computeImage: z
       .string({ error: "must be the name of an image" })

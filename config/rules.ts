@@ -3,6 +3,7 @@ import { SERVICES } from "../components/standalone/services.ts";
 import { undercloudTarget } from "../components/infrared/target.ts";
 import { bridgesOf } from "../components/libvirt/plan.ts";
 import { KEEPER_NAME } from "../components/names.ts";
+import { COMPUTE_RELEASES, computeReleaseOf } from "../components/overcloud/release.ts";
 import { selectSteps } from "../components/overcloud/steps.ts";
 import { overlap, usableAddresses } from "./addresses.ts";
 import { checkInfrared } from "./infrared.ts";
@@ -112,7 +113,16 @@ function checkTripleo(settings: Settings): Problem[] {
       involves: ["computes"],
     });
   }
-  const { steps } = selectSteps(overcloud.release, settings);
+  const { release, computeImage } = overcloud;
+  if (computes > 0 && computeImage === undefined && computeReleaseOf(release) === undefined) {
+    problems.push({
+      key: "overcloud.computeImage",
+      value: computeImage,
+      message: `must name an image with nova-compute of ${release} or the release before it: the project makes those of ${COMPUTE_RELEASES.join(" and ")} only`,
+      involves: ["overcloud.release", "computes"],
+    });
+  }
+  const { steps } = selectSteps(release, settings);
   if (computes > 0 && steps.every(({ name }) => name !== "simulate_compute_node")) {
     problems.push({
       key: "computes",

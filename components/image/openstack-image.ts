@@ -15,8 +15,6 @@ export interface OpenStackImageArgs {
   stack: string;
   /** Hash of what is in IMAGE_CONTEXT. */
   contentHash: string;
-  /** Name of an image that is taken instead, from the docker daemon or a registry; it is never removed. */
-  published?: string | undefined;
 }
 
 /** The one image of all services, built from images/openstack; rebuilt when a file there changes, and only then. */
@@ -27,22 +25,20 @@ export class OpenStackImage extends pulumi.ComponentResource {
     super("overcloud:index:OpenStackImage", name, {}, options);
     const image = new docker.RemoteImage(
       name,
-      args.published !== undefined
-        ? { name: args.published, keepLocally: true }
-        : {
-            // The content is in the name as well: removing the image before a rebuild must not remove the new one.
-            name: `${args.names}-openstack:${args.contentHash.slice(0, 12)}`,
-            build: {
-              context: IMAGE_CONTEXT,
-              buildArgs: { BASE_IMAGE },
-              // Package sources may be reachable from the host's network only.
-              networkMode: "host",
-              // The builder that set-up warms the cache of.
-              useLegacyBuilder: true,
-              labels: labelsOf(args.stack),
-            },
-            triggers: { content: args.contentHash },
-          },
+      {
+        // The content is in the name as well: removing the image before a rebuild must not remove the new one.
+        name: `${args.names}-openstack:${args.contentHash.slice(0, 12)}`,
+        build: {
+          context: IMAGE_CONTEXT,
+          buildArgs: { BASE_IMAGE },
+          // Package sources may be reachable from the host's network only.
+          networkMode: "host",
+          // The builder that set-up warms the cache of.
+          useLegacyBuilder: true,
+          labels: labelsOf(args.stack),
+        },
+        triggers: { content: args.contentHash },
+      },
       { parent: this, customTimeouts: { create: "40m" } },
     );
     this.imageId = image.imageId;

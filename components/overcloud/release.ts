@@ -4,6 +4,15 @@ import type { Microversions } from "../access/documents.ts";
 export const RELEASES = ["queens", "rocky", "stein", "train", "wallaby"] as const;
 export type Release = (typeof RELEASES)[number];
 
+/** Releases whose nova-compute images/compute makes an image of: a nova-compute is never newer than its control plane. */
+export const COMPUTE_RELEASES = ["train", "wallaby"] as const;
+export type ComputeRelease = (typeof COMPUTE_RELEASES)[number];
+
+/** The release of which simulated computes can be in an overcloud of this one; undefined if none is made. */
+export function computeReleaseOf(release: Release): ComputeRelease | undefined {
+  return COMPUTE_RELEASES.find((each) => each === release);
+}
+
 /** What differs between releases. */
 export interface ReleaseFacts {
   release: Release;

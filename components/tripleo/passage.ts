@@ -38,8 +38,9 @@ export function planPassage(
   settings: Settings,
   stack: string,
 ): Readonly<Record<string, string>> | undefined {
-  const { controlPlane, names, network, libvirt } = settings;
-  if (controlPlane !== "tripleo" || !selects(settings, "simulate_compute_node")) return undefined;
+  const { controlPlane, computes, names, network, libvirt } = settings;
+  if (controlPlane !== "tripleo" || computes === 0) return undefined;
+  if (!selects(settings, "simulate_compute_node")) return undefined;
   const { networks, gateway } = tunnelRoutes(settings);
   return {
     OVERCLOUD_STACK: stack,

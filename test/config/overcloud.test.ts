@@ -9,6 +9,8 @@ import {
   skipSchema,
   stepsSchema,
 } from "../../config/overcloud.ts";
+import { checkSettings } from "../../config/rules.ts";
+import { settingsOf } from "../support/settings.ts";
 
 const schema = z.object({
   overcloud: overcloudSchema,
@@ -24,6 +26,33 @@ const refuses = (key: string, value: unknown) =>
     false,
     `${key} ${String(value)}`,
   );
+
+/** Problems of a TripleO stack with these keys, as far as they are about the computes' image. */
+const imageProblems = (raw: Record<string, unknown>) =>
+  checkSettings(settingsOf({ controlPlane: "tripleo", computes: 1, ...raw }))
+    .filter(({ key }) => key === "overcloud.computeImage")
+    .map(({ message }) => message);
+
+describe("the image of simulated computes", () => {
+  it("must be named where the project makes none of the release", () => {
+    for (const release of ["queens", "rocky", "stein"]) {
+      const [message, ...others] = imageProblems({ overcloud: { release } });
+      assert.match(
+        message ?? "",
+        new RegExp(
+          `^must name an image with nova-compute of ${release} .* train and wallaby only$`,
+        ),
+      );
+      assert.deepEqual(others, []);
+      assert.deepEqual(imageProblems({ overcloud: { release, computeImage: "mine:1" } }), []);
+      assert.deepEqual(imageProblems({ overcloud: { release }, computes: 0 }), []);
+      assert.deepEqual(imageProblems({ overcloud: { release }, controlPlane: "standalone" }), []);
+    }
+    for (const release of ["train", "wallaby"]) {
+      assert.deepEqual(imageProblems({ overcloud: { release } }), []);
+    }
+  });
+});
 
 describe("the overcloud's settings", () => {
   it("have a default for everything", () => {

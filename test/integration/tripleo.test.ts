@@ -13,6 +13,7 @@ import { hasNodeImage, makeNodeImage, nodeImageOf } from "../../tools/node-image
 import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
 import { TaskLog } from "../../tools/setup/log.ts";
 import { project } from "../../tools/setup/paths.ts";
+import { cacheImage } from "../../tools/setup/tasks/images.ts";
 import * as cloudOf from "../support/cloud.ts";
 import { NO_PINS, standInCheckout } from "../support/infrared.ts";
 import { libvirtHas, sweepLibvirt } from "../support/libvirt.ts";
@@ -94,6 +95,8 @@ async function settings(): Promise<Record<string, string | number>> {
     "infrared.preUndercloud.extraVars.archive": pipeline.archive,
     "infrared.preUndercloud.extraVars.address": "10.79.196.1/24",
     "overcloud.release": "train",
+    // The cloud that they join is of the project's own release.
+    "overcloud.computeImage": cacheImage,
     "overcloud.bmc.firstPort": FIRST_BMC_PORT,
   };
 }

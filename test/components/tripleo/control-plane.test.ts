@@ -354,6 +354,7 @@ describe("steps that are left out", () => {
       return { files: accessFiles(settings), passage: planPassage(settings, "lab") !== undefined };
     };
     assert.deepEqual(expected({}), { files: ACCESS_FILES, passage: true });
+    assert.deepEqual(expected({ computes: 0 }), { files: ACCESS_FILES, passage: false });
     assert.deepEqual(expected({ skip: ["simulate_compute_node"] }), {
       files: ACCESS_FILES,
       passage: false,

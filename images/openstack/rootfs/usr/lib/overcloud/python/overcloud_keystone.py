@@ -27,7 +27,12 @@ def _first(items, **wanted):
 
 
 def _role_id(name):
-    return _first(PROVIDERS.role_api.list_roles(driver_hints.Hints()), name=name)["id"]
+    role = _first(PROVIDERS.role_api.list_roles(driver_hints.Hints()), name=name)
+    if role is None:
+        # An older release's bootstrap does not make the role "service".
+        role = {"id": uuid.uuid4().hex, "name": name}
+        PROVIDERS.role_api.create_role(role["id"], role)
+    return role["id"]
 
 
 def _service_project_id():

@@ -1,10 +1,13 @@
 """The virt driver of a simulated compute: no guest runs, everything around the guest is real.
 
 Ports are plugged into Open vSwitch and bound by neutron, nova waits for neutron's events, resources are claimed, and
-servers move between computes. A subclass of nova's own fake driver without fake nodes, which keeps its node's identity
-in the compute_id file as real drivers do.
+servers move between computes. A subclass of nova's own fake driver.
+
+It runs under nova 20 (train) to 31 (2025.1). What the manager passes to a method differs between them only behind what
+the driver uses, so such arguments are handed on as they come.
 """
 
+import os
 import time
 
 import eventlet.timeout
@@ -29,8 +32,11 @@ OPTIONS = [
 ]
 CONF.register_opts(OPTIONS, GROUP)
 
+# From 27 (2023.1) on the plain fake driver makes up the identities of its nodes; this one does not.
+FakeDriver = getattr(fake, "FakeDriverWithoutFakeNodes", fake.FakeDriver)
 
-class SimulatedDriver(fake.FakeDriverWithoutFakeNodes):
+
+class SimulatedDriver(FakeDriver):
     """One node, named as its host, of the size that [simulation] says."""
 
     capabilities = dict(fake.FakeDriver.capabilities, supports_migrate_to_same_host=False)
@@ -97,7 +103,7 @@ class SimulatedDriver(fake.FakeDriverWithoutFakeNodes):
             raise exception.VirtualInterfaceCreateException()
 
     def spawn(self, context, instance, image_meta, injected_files, admin_password, allocations,
-              network_info=None, block_device_info=None, power_on=True, accel_info=None):
+              network_info=None, *args, **kwargs):
         vifs = network_info or []
         events = []
         if CONF.vif_plugging_timeout:
@@ -114,7 +120,7 @@ class SimulatedDriver(fake.FakeDriverWithoutFakeNodes):
                 raise exception.VirtualInterfaceCreateException()
         time.sleep(CONF.simulation.boot_delay)
         super().spawn(context, instance, image_meta, injected_files, admin_password, allocations,
-                      network_info, block_device_info, power_on, accel_info)
+                      network_info, *args, **kwargs)
 
     def destroy(self, context, instance, network_info, block_device_info=None, destroy_disks=True,
                 destroy_secrets=True):
@@ -155,16 +161,13 @@ class SimulatedDriver(fake.FakeDriverWithoutFakeNodes):
         self._set_state(instance, power_state.SHUTDOWN)
         return "[]"
 
-    def finish_migration(self, context, migration, instance, disk_info, network_info, image_meta, resize_instance,
-                         allocations, block_device_info=None, power_on=True):
+    def finish_migration(self, context, migration, instance, disk_info, network_info, *args, **kwargs):
         self._plug_all(instance, network_info)
-        super().finish_migration(context, migration, instance, disk_info, network_info, image_meta,
-                                 resize_instance, allocations, block_device_info, power_on)
+        super().finish_migration(context, migration, instance, disk_info, network_info, *args, **kwargs)
 
-    def finish_revert_migration(self, context, instance, network_info, migration, block_device_info=None,
-                                power_on=True):
+    def finish_revert_migration(self, context, instance, network_info, *args, **kwargs):
         self._plug_all(instance, network_info)
-        super().finish_revert_migration(context, instance, network_info, migration, block_device_info, power_on)
+        super().finish_revert_migration(context, instance, network_info, *args, **kwargs)
 
     # -- moves: live ---------------------------------------------------------
 
@@ -175,6 +178,11 @@ class SimulatedDriver(fake.FakeDriverWithoutFakeNodes):
     def post_live_migration(self, context, instance, block_device_info, migrate_data=None):
         self._forget(instance)
 
+    def post_live_migration_at_destination(self, context, instance, *args, **kwargs):
+        # Up to 20 the fake driver does not take the server in here.
+        if instance.uuid not in self.instances:
+            self._track(instance, power_state.RUNNING)
+
     def post_live_migration_at_source(self, context, instance, network_info):
         self.unplug_vifs(instance, network_info)
 
@@ -183,6 +191,11 @@ class SimulatedDriver(fake.FakeDriverWithoutFakeNodes):
         self.unplug_vifs(instance, network_info)
 
     # -- the host ------------------------------------------------------------
+
+    def get_available_resource(self, nodename):
+        # From 27 on nova reads the node's identity from the same file itself.
+        with open(os.path.join(CONF.state_path, "compute_id"), encoding="ascii") as file:
+            return dict(super().get_available_resource(nodename), uuid=file.read().strip())
 
     def get_host_ip_addr(self):
         return CONF.my_ip
