@@ -14,6 +14,7 @@ const usage = `Usage: npm run <command>, or node tools/bootstrap.mjs <command>
   test [file, folder or glob …]        set-up, then the tests
   lint                                 linter, formatter and compiler, without changing anything
   verify-tripleo                       set-up, then judges the overcloud's plans by TripleO's own tools
+  playbook PATH […]                    set-up, then runs a playbook against a deployed cloud (tools/playbook.ts)
   bench […]                            set-up, then measures (tools/bench.ts)
   verify-infrared --checkout PATH […]  the plans for Infrared with a real one (tools/verify-infrared.ts)
   daemons-stop                         ends the daemons that set-up started`;
@@ -46,6 +47,7 @@ async function main(argv: readonly string[]): Promise<number> {
       return context ? foreground("npm", ["run", "--silent", "lint"], options) : 1;
     }
     case "verify-tripleo":
+    case "playbook":
     case "bench": {
       const script = path.join(project.root, "tools", `${command}.ts`);
       const context = await setUp(project, "up");
