@@ -8,7 +8,7 @@ import json
 import os
 import re
 
-SECRET = re.compile(r"password|secret|connection|transport_url|_key$|token", re.IGNORECASE)
+SECRET = re.compile(r"password|secret|transport_url|(^|_)(connection|key|token)$", re.IGNORECASE)
 
 
 def parse(text):
