@@ -11,11 +11,15 @@ fi
 group=$(s6-svstat -o pid "$directory" < /dev/null)
 case "$verb $way" in
   "break kill")
-    # Once: not started again when it ends.
-    s6-svc -o "$directory"
-    kill -KILL -- "-$group"
+    # Not started again when it ends; the supervisor takes a moment to hear of it.
+    s6-svc -O "$directory"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+      [ "$(s6-svstat -o wantedup "$directory" < /dev/null)" = true ] || break
+      sleep 0.2
+    done
+    kill -s KILL -- "-$group"
     ;;
-  "break pause") kill -STOP -- "-$group" ;;
+  "break pause") kill -s STOP -- "-$group" ;;
   "break cut")
     echo "a service on a node shares the node's address with all others: it can be killed or paused, not cut off" >&2
     exit 1
@@ -26,8 +30,8 @@ case "$verb $way" in
       s6-svc -u "$directory"
     else
       # Already running, or standing still; and from now on started again when it ends.
-      case "$(ps -o stat= -p "$group")" in
-        T*) kill -CONT -- "-$group" ;;
+      case "$(sed 's/.*) //' "/proc/$group/stat")" in
+        T*) kill -s CONT -- "-$group" ;;
         *) s6-svc -u "$directory"; exit 0 ;;
       esac
     fi
