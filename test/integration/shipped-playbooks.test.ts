@@ -2,12 +2,15 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
 import { z } from "zod";
 import { novaServices } from "../../components/openstack/compute.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { runPlaybook } from "../../tools/playbook.ts";
 import { docker, ScratchStack } from "../../tools/scratch-stack.ts";
+import { eventually } from "../support/cloud.ts";
 
 const STACK = "itest-shipped";
 const stack = new ScratchStack(STACK);
@@ -351,6 +354,61 @@ describe("the playbooks that ship, against a standalone cloud", { timeout: 40 * 
       assert.match(await refused(name, extraVars), expected);
     });
   }
+
+  it("breaks and restores services of a node, which s6 supervises", async () => {
+    const node = `${STACK}-node`;
+    const folder = "/run/service/nova-api";
+    // A service with a child, as those with workers are.
+    const setUp = [
+      `mkdir -p ${folder}`,
+      `printf '#!/bin/sh\nsleep 1000 &\nwhile :; do sleep 1; done\n' > ${folder}/run`,
+      `chmod +x ${folder}/run`,
+      "exec s6-svscan /run/service",
+    ].join("\n");
+    const image = await docker("inspect", "--format", "{{.Image}}", `${STACK}-nova-api`);
+    const label = `overcloud.stack=${STACK}`;
+    await docker(
+      ...["run", "--detach", "--rm", "--name", node, "--label", label, "--entrypoint", "sh"],
+      ...[image, "-c", setUp],
+    );
+    const script = readFileSync(
+      join(PROJECT_DIRECTORY, "playbooks/roles/disturb/files/node.sh"),
+      "utf8",
+    );
+    const disturb = async (verb: string, way: string) => {
+      const argv = ["exec", "--interactive", node, "sh", "-s", "--", verb, way, folder];
+      return (await execa("docker", argv, { input: script, timeout: 60_000 })).stdout;
+    };
+    const seen = async () => {
+      const status = await docker("exec", node, "s6-svstat", "-o", "up,pid", folder);
+      const [up = "", pid = ""] = status.split(" ");
+      if (up !== "true") return "down";
+      const stat = await docker("exec", node, "cat", `/proc/${pid}/stat`);
+      return /\) T/.test(stat) ? "still" : "running";
+    };
+    try {
+      await eventually(
+        "the service",
+        30,
+        () => seen().catch(() => ""),
+        (is) => is === "running",
+      );
+      assert.equal(await disturb("break", "kill"), "changed");
+      await eventually("the service ended", 10, seen, (is) => is === "down");
+      await sleep(1500);
+      assert.equal(await seen(), "down", "it stays away");
+      assert.equal(await disturb("restore", "kill"), "changed");
+      await eventually("the service again", 10, seen, (is) => is === "running");
+      assert.equal(await disturb("restore", "kill"), "");
+      await disturb("break", "pause");
+      assert.equal(await seen(), "still");
+      await disturb("restore", "pause");
+      assert.equal(await seen(), "running");
+      await assert.rejects(disturb("break", "cut"), /killed or paused, not cut off/);
+    } finally {
+      await docker("rm", "--force", node);
+    }
+  });
 
   it("nothing of it is a change to the stack", async () => {
     await stack.expectNoChanges();
