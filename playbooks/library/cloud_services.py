@@ -80,12 +80,15 @@ class Wait:
             time.sleep(min(1, max(0.1, self.parameters["timeout_seconds"] - waited)))
 
     def look(self):
-        try:
-            if self.parameters["apis"] and self.apis_after is None:
+        self.last_error = None
+        if self.parameters["apis"] and self.apis_after is None:
+            try:
                 ask_apis(self.cloud)
                 self.apis_after = self.passed()
+            except CloudError as error:
+                self.last_error = str(error)
+        try:
             found = states(self.cloud)
-            self.last_error = None
         except CloudError as error:
             self.last_error = str(error)
             return
@@ -138,7 +141,7 @@ def main():
     except CloudError as error:
         module.fail_json(msg=str(error))
     missing = wait.missing()
-    late = shortened_names(missing) if missing else wait.last_error if not wait.complete() else ""
+    late = "; ".join(filter(None, [wait.last_error, shortened_names(missing) if missing else None]))
     module.exit_json(
         changed=False,
         now=time.time(),
