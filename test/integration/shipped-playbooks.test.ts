@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -78,7 +78,6 @@ async function refused(name: string, extraVars: Record<string, unknown>): Promis
   const { status, said } = await play(name, extraVars);
   assert.notEqual(status, 0, name);
   assert.equal(said.split("\n").length, 1, said);
-  assert.ok(!existsSync(join(RESULTS, `${name}.json`)), "a run that failed has no result");
   return said;
 }
 
