@@ -4,6 +4,7 @@ import { CredentialSeed } from "./components/credentials/seed.ts";
 import { contentHash } from "./components/image/content-hash.ts";
 import { IMAGE_CONTEXT, OpenStackImage } from "./components/image/openstack-image.ts";
 import { deployedFiles, makeControlPlane } from "./components/make-control-plane.ts";
+import { makePlaybooks } from "./components/playbook/playbooks.ts";
 import { routedNetworks } from "./components/tripleo/routes.ts";
 import { PROJECT_DIRECTORY } from "./components/step/step.ts";
 import { currentEpoch } from "./components/upkeep/epoch.ts";
@@ -69,3 +70,9 @@ export const { cloudsYaml, openrc, inventory, sshConfig } = controlPlane.access;
 
 /** Addresses and MACs of the virtual machines, where the control plane has some. */
 export const nodes = controlPlane.nodes;
+
+/** Logs and results of the stack's playbooks, by name. */
+export const playbooks = await makePlaybooks(
+  { settings: settings.playbooks, controlPlane, outputDirectory, epoch },
+  { dependsOn: [controlPlane.ready, computes] },
+);

@@ -29,6 +29,21 @@ export function readConfig(all: Record<string, string>, project: string): Record
   return Object.fromEntries(own);
 }
 
+/**
+ * Whether something in a key of the project's own is secret. Pulumi decrypts all of it, and gives the names of the keys
+ * to who runs the program.
+ */
+export function isSecretKey(
+  key: string,
+  project: string,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): boolean {
+  const names = environment["PULUMI_CONFIG_SECRET_KEYS"];
+  // Better too much than too little, should Pulumi stop telling.
+  if (names === undefined) return true;
+  return (JSON.parse(names) as string[]).includes(`${project}:${key}`);
+}
+
 function parseValue(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { HostFacts } from "./host.ts";
+import { checkPlaybooks } from "./playbooks.ts";
 import { problemsOf, SettingsError, type Problem } from "./problems.ts";
 import { checkHost, checkSettings } from "./rules.ts";
 import { settingsSchema, type Settings } from "./schema.ts";
@@ -21,6 +22,8 @@ export async function parseSettings(
   );
   const wrong = parsed.success ? [] : problemsOf(parsed.error, raw);
   const problems = [...wrong, ...checkSettings(settings).filter((each) => !rests(each, wrong))];
+  const playbooks = await checkPlaybooks(settings.playbooks);
+  problems.push(...playbooks.filter((each) => !rests(each, wrong)));
   let host: HostFacts | undefined;
   try {
     host = await readHost(Object.values(settings.ports));
@@ -43,16 +46,29 @@ function rests({ key, involves = [] }: Problem, wrong: readonly Problem[]): bool
 function withoutWrong(raw: Record<string, unknown>, error: z.ZodError): Record<string, unknown> {
   const rest = structuredClone(raw);
   for (const issue of error.issues) {
-    const keys = issue.code === "unrecognized_keys" ? issue.keys : issue.path.slice(-1);
-    const path = issue.code === "unrecognized_keys" ? issue.path : issue.path.slice(0, -1);
-    const block = path.reduce<Record<PropertyKey, unknown>>(
-      (value, key) => value[key] as Record<PropertyKey, unknown>,
-      rest,
-    );
-    for (const key of keys) delete block[key];
+    const wrong =
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => [...issue.path, key])
+        : [issue.path];
+    for (const path of wrong) remove(rest, path);
   }
   // The one key without a default; no rule looks at it.
   return { names: "unnamed", ...rest };
+}
+
+/** A list goes as a whole: what is in it counts by its place, and may have nothing to give way to. */
+function remove(settings: Record<string, unknown>, path: readonly PropertyKey[]): void {
+  const list = path.findIndex((key) => typeof key === "number");
+  const whole = list < 0 ? path : path.slice(0, list);
+  let block: unknown = settings;
+  for (const key of whole.slice(0, -1)) {
+    if (typeof block !== "object" || block === null) return;
+    block = (block as Record<PropertyKey, unknown>)[key];
+  }
+  const [last] = whole.slice(-1);
+  if (last !== undefined && typeof block === "object" && block !== null) {
+    delete (block as Record<PropertyKey, unknown>)[last];
+  }
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -46,11 +46,16 @@ export function problemsOf(error: z.ZodError, input: unknown): Problem[] {
     return [
       {
         key: issue.path.join("."),
-        value: valueAt(input, issue.path),
+        value: isSecret(issue.path) ? undefined : valueAt(input, issue.path),
         message: issue.message.replace(/^Invalid input: /, ""),
       },
     ];
   });
+}
+
+/** Whether what is there may hold variables of a playbook, which may be secret. */
+function isSecret([first, , key]: readonly PropertyKey[]): boolean {
+  return first === "playbooks" && (key === undefined || key === "extraVars");
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { choice, cidr, integer } from "./fields.ts";
 import { infraredSchema } from "./infrared.ts";
 import { libvirtSchema } from "./libvirt.ts";
+import { playbooksSchema } from "./playbooks.ts";
 import { confirmSchema, overcloudSchema, skipSchema, stepsSchema } from "./overcloud.ts";
 
 /** The most computes one stack takes: a Linux bridge has 1024 ports, the control plane and the host need some. */
@@ -69,6 +70,8 @@ export const settingsSchema = z.strictObject({
   steps: stepsSchema,
   skip: skipSchema,
   confirm: confirmSchema,
+  /** Playbooks that are run against the cloud. */
+  playbooks: playbooksSchema,
   /** Prefix of the names of everything the stack makes. */
   names: z.string({ error: "must be a name" }).regex(NAME_PATTERN, {
     error: "must be 1 to 40 lower-case letters, digits and dashes, starting with a letter",

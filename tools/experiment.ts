@@ -22,14 +22,17 @@ async function main(argv: string[]): Promise<number> {
       report: { type: "boolean", default: false },
     },
   });
-  const [first, second] = positionals;
+  // npm changes to the project's folder and says where it was called.
+  const calledFrom = process.env["INIT_CWD"] ?? process.cwd();
+  const places = positionals.map((place) => path.resolve(calledFrom, place));
+  const [first, second] = places;
   const wanted = values.compare ? 2 : 1;
-  if (first === undefined || positionals.length !== wanted) {
+  if (first === undefined || places.length !== wanted) {
     const what = values.compare ? "two results" : values.report ? "one result" : "one experiment";
     throw new UsageError(`name ${what}`);
   }
   if (values.report || (values.compare && second !== undefined)) {
-    const read = positionals.map(readResult);
+    const read = places.map(readResult);
     const names = read.map(({ folder }) => path.basename(path.resolve(folder)));
     const file = values.report
       ? path.join(read[0]?.folder ?? "", "report.html")

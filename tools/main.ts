@@ -15,6 +15,7 @@ const usage = `Usage: npm run <command>, or node tools/bootstrap.mjs <command>
   lint                                 linter, formatter and compiler, without changing anything
   verify-tripleo                       set-up, then judges the overcloud's plans by TripleO's own tools
   experiment FILE […]                  set-up, then runs an experiment (docs/experiments.md)
+  playbook PATH […]                    set-up, then runs a playbook against a deployed cloud (tools/playbook.ts)
   bench […]                            set-up, then measures (tools/bench.ts)
   verify-infrared --checkout PATH […]  the plans for Infrared with a real one (tools/verify-infrared.ts)
   daemons-stop                         ends the daemons that set-up started`;
@@ -48,6 +49,7 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     case "experiment":
     case "verify-tripleo":
+    case "playbook":
     case "bench": {
       const script = path.join(project.root, "tools", `${command}.ts`);
       // What only reads results can be done on any machine.

@@ -5,7 +5,7 @@ import { planComputes } from "../compute/plan.ts";
 import type { Credentials } from "../credentials/derive.ts";
 import type { ControlPlanePlan } from "../standalone/plan.ts";
 import { Step } from "../step/step.ts";
-import { cloudsYaml, inventory, openrc } from "./documents.ts";
+import { cloudsYaml, inventory, openrc, stackVariables } from "./documents.ts";
 
 export interface AccessFilesArgs {
   settings: Settings;
@@ -40,10 +40,11 @@ export class AccessFiles extends pulumi.ComponentResource {
       return JSON.stringify({
         "clouds.yaml": cloudsYaml(access),
         openrc: openrc(access),
-        "inventory.yml": inventory(plan.services, planComputes(settings, stack), {
-          cloudsYaml: this.cloudsYaml,
-          cloud: stack,
-        }),
+        "inventory.yml": inventory(
+          plan.services,
+          planComputes(settings, stack),
+          stackVariables(settings, stack, directory),
+        ),
       });
     });
     const files = { directory, names: ACCESS_FILES };

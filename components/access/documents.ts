@@ -1,8 +1,14 @@
 import { stringify } from "yaml";
+import type { Settings } from "../../config/schema.ts";
 import type { ComputePlan } from "../compute/plan.ts";
-import { nodesInventory, type NodesAccess } from "../libvirt/access.ts";
+import {
+  HYPERVISOR,
+  nodesInventory,
+  type InventoryGroup,
+  type NodesAccess,
+} from "../libvirt/access.ts";
 import type { TopologyPlan } from "../libvirt/plan.ts";
-import type { CloudReference } from "../openstack/client.ts";
+import type { ServicePlan } from "../standalone/plan.ts";
 import { REGION } from "../standalone/services.ts";
 
 /** What a user of the cloud needs to know. */
@@ -58,24 +64,59 @@ export function openrc({ authUrl, adminPassword }: Access): string {
     .join("");
 }
 
+/** Variables that all hosts of an inventory have: which stack it is, and where its files are. */
+export interface StackVariables {
+  /** The clouds file, and the name of the cloud in it. */
+  os_client_config_file: string;
+  os_cloud: string;
+  overcloud_stack: string;
+  /** Prefix of the names of containers, volumes and networks. */
+  overcloud_names: string;
+  overcloud_control_plane: Settings["controlPlane"];
+  overcloud_networking: Settings["networking"];
+  overcloud_output_directory: string;
+  /** Where playbooks leave what they measured. */
+  overcloud_results_directory: string;
+}
+
+export function stackVariables(
+  { names, controlPlane, networking }: Settings,
+  stack: string,
+  outputDirectory: string,
+): StackVariables {
+  return {
+    os_client_config_file: `${outputDirectory}/clouds.yaml`,
+    os_cloud: stack,
+    overcloud_stack: stack,
+    overcloud_names: names,
+    overcloud_control_plane: controlPlane,
+    overcloud_networking: networking,
+    overcloud_output_directory: outputDirectory,
+    overcloud_results_directory: `${outputDirectory}/results`,
+  };
+}
+
 /** An ansible inventory of the cloud: its service containers and computes, reached through docker. */
 export function inventory(
-  services: { name: string; containerName: string; address: string }[],
+  services: Pick<ServicePlan, "name" | "containerName" | "address">[],
   computes: ComputePlan[],
-  cloud: CloudReference,
+  variables: StackVariables,
 ): string {
-  return inventoryOf(cloud, {
-    hypervisor: { hosts: { localhost: { ansible_connection: "local" } } },
+  return inventoryOf(variables, {
+    hypervisor: HYPERVISOR,
+    undercloud: { hosts: {} },
+    controllers: { hosts: {} },
     control_plane: {
       hosts: Object.fromEntries(
         services.map(({ name, containerName, address }) => [
           name,
-          inContainer(containerName, { address }),
+          inContainer(containerName, { overcloud_service: name, address }),
         ]),
       ),
     },
     computes: { children: { simulated_computes: {} } },
     simulated_computes: { hosts: simulatedHosts(computes, ({ host }) => host) },
+    baremetal: { hosts: {} },
   });
 }
 
@@ -84,21 +125,18 @@ export function tripleoInventory(
   plan: TopologyPlan,
   access: NodesAccess,
   computes: ComputePlan[],
-  cloud: CloudReference,
+  variables: StackVariables,
 ): string {
-  return inventoryOf(cloud, {
+  return inventoryOf(variables, {
     ...nodesInventory(plan, access),
+    control_plane: { children: { controllers: {} } },
     // By their containers' names: the overcloud has real computes of the same names.
     simulated_computes: { hosts: simulatedHosts(computes, (each) => each.containerName) },
+    baremetal: { hosts: {} },
   });
 }
 
-/** An inventory of groups, whose variables say how the cloud is reached. */
-function inventoryOf(
-  { cloudsYaml, cloud }: CloudReference,
-  children: Record<string, unknown>,
-): string {
-  const vars = { os_client_config_file: cloudsYaml, os_cloud: cloud };
+function inventoryOf(vars: StackVariables, children: Record<string, InventoryGroup>): string {
   return stringify({ all: { vars, children } });
 }
 
@@ -106,7 +144,11 @@ function simulatedHosts(computes: ComputePlan[], nameOf: (compute: ComputePlan) 
   return Object.fromEntries(
     computes.map((compute) => [
       nameOf(compute),
-      inContainer(compute.containerName, { address: compute.address, compute_id: compute.id }),
+      inContainer(compute.containerName, {
+        compute_host: compute.host,
+        compute_id: compute.id,
+        address: compute.address,
+      }),
     ]),
   );
 }
@@ -116,6 +158,7 @@ function inContainer(containerName: string, extra: Record<string, string>) {
     ansible_connection: "community.docker.docker",
     ansible_host: containerName,
     ansible_python_interpreter: "/usr/bin/python3",
+    overcloud_container: containerName,
     ...extra,
   };
 }

@@ -16,6 +16,11 @@ export function firstUsers(user: string): Record<Role, string> {
   return { undercloud: user, controller: "root", compute: "root" };
 }
 
+/** After the deployment: it gives overcloud nodes a system with a user of its own. */
+export function deployedUsers(user: string, overcloudUser: string): Record<Role, string> {
+  return { undercloud: user, controller: overcloudUser, compute: overcloudUser };
+}
+
 /** A node is made anew under its address, so a key that is remembered is wrong some day. */
 const OPTIONS = {
   IdentitiesOnly: "yes",
@@ -46,6 +51,16 @@ export interface InventoryGroup {
   children?: Record<string, Record<string, never>>;
 }
 
+/** The group of this machine. Modules run there by ansible's own Python: it has what talks to clouds. */
+export const HYPERVISOR: InventoryGroup = {
+  hosts: {
+    localhost: {
+      ansible_connection: "local",
+      ansible_python_interpreter: "{{ ansible_playbook_python }}",
+    },
+  },
+};
+
 /** The groups of an ansible inventory that nodes are in, and the hypervisor's. */
 export function nodesInventory(
   plan: TopologyPlan,
@@ -64,13 +79,15 @@ export function nodesInventory(
             ansible_ssh_common_args: Object.entries(OPTIONS)
               .map(([key, value]) => `-o ${key}=${value}`)
               .join(" "),
+            // Python is where each release has it; ansible would warn that it looked.
+            ansible_python_interpreter: "auto_silent",
             domain: domainName,
             provisioning_mac: provisioning.mac,
           },
         ]),
     );
   return {
-    hypervisor: { hosts: { localhost: { ansible_connection: "local" } } },
+    hypervisor: HYPERVISOR,
     undercloud: { hosts: hosts("undercloud") },
     controllers: { hosts: hosts("controller") },
     computes: { hosts: hosts("compute") },

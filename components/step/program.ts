@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { StringDecoder } from "node:string_decoder";
+import { hideSecrets } from "./secrets.ts";
 
 /** A program with its arguments; no shell reads them. */
 export interface Program {
@@ -8,6 +10,12 @@ export interface Program {
   environment?: Readonly<Record<string, string | undefined>>;
   /** Folder it runs in. Default: the step's own. */
   cwd?: string;
+  /** Gets every line that it prints, as soon as the line is whole. */
+  observe?: (line: string) => void;
+  /** What it may print and nobody may read: `[secret]` stands for it in logs, messages and lines. */
+  secrets?: readonly string[];
+  /** Ends it as the step's own time limit does, where that is longer. */
+  signal?: AbortSignal;
 }
 
 /** Seconds that a program's process group gets between being asked to end and being ended: fewer than Pulumi's plugin gives. */
@@ -29,7 +37,7 @@ const VERDICT = /^(fatal: |ERROR! )/;
  * @throws ProgramError when it can't be started, fails, or was told to end
  */
 export function runProgram(
-  { argv, environment, cwd }: Program,
+  { argv, environment, cwd, observe, secrets = [] }: Program,
   output: (chunk: Buffer) => void,
   signal: AbortSignal,
   capture = false,
@@ -55,11 +63,23 @@ export function runProgram(
       output(chunk);
       tail = (tail + chunk.toString()).slice(-KEPT_CHARACTERS);
     };
-    child.stdout.on("data", (chunk: Buffer) => {
-      if (capture) captured.push(chunk);
-      collect(chunk);
-    });
-    child.stderr.on("data", collect);
+    const wholeLines = observe !== undefined || secrets.length > 0;
+    for (const stream of [child.stdout, child.stderr]) {
+      const pass = (chunk: Buffer) => {
+        if (capture && stream === child.stdout) captured.push(chunk);
+        collect(chunk);
+      };
+      if (!wholeLines) {
+        stream.on("data", pass);
+        continue;
+      }
+      const lines = new Lines((text) => {
+        const readable = hideSecrets(text, secrets);
+        pass(Buffer.from(readable));
+        for (const line of readable.split("\n").slice(0, -1)) observe?.(line);
+      });
+      stream.on("data", (chunk: Buffer) => lines.add(chunk)).on("end", () => lines.end());
+    }
     const killGroup = (how: NodeJS.Signals) => {
       try {
         if (child.pid) process.kill(-child.pid, how);
@@ -93,6 +113,29 @@ export function runProgram(
     });
     if (signal.aborted) end();
   });
+}
+
+/** Passes a stream on in whole lines. */
+class Lines {
+  readonly #pass: (text: string) => void;
+  readonly #decoder = new StringDecoder("utf8");
+  #rest = "";
+
+  constructor(pass: (text: string) => void) {
+    this.#pass = pass;
+  }
+
+  add(chunk: Buffer): void {
+    const text = this.#rest + this.#decoder.write(chunk);
+    const end = text.lastIndexOf("\n") + 1;
+    this.#rest = text.slice(end);
+    if (end > 0) this.#pass(text.slice(0, end));
+  }
+
+  /** The last line may have no end. */
+  end(): void {
+    if (this.#rest !== "") this.#pass(`${this.#rest}\n`);
+  }
 }
 
 export class ProgramError extends Error {

@@ -44,7 +44,8 @@ export async function runStep(specificationText: string): Promise<unknown> {
     readInput: () => text(process.stdin),
     run: (program) => {
       log.write(`${new Date().toISOString()} $ ${program.argv.join(" ")}\n`);
-      return runProgram(program, (chunk) => log.write(chunk), signal, true);
+      const end = program.signal ? AbortSignal.any([signal, program.signal]) : signal;
+      return runProgram(program, (chunk) => log.write(chunk), end, true);
     },
   };
   log.write(`${new Date().toISOString()} step ${name} starts\n`);

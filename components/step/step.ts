@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { PROJECT_DIRECTORY } from "../project.ts";
 import type { Specification } from "./specification.ts";
+
+export { PROJECT_DIRECTORY };
 
 /** What a step does at one point of its life. */
 export type StepRun = Pick<Specification, "action" | "argv" | "args" | "environment" | "cwd"> & {
@@ -40,9 +42,6 @@ const INPUTS = [
   ...["create", "delete", "stdin", "environment", "interpreter", "dir"],
   ...["addPreviousOutputInEnv", "logging"],
 ];
-
-/** Where the program is; steps run there, whatever folder `pulumi` was called from. */
-export const PROJECT_DIRECTORY = join(import.meta.dirname, "../..");
 
 /**
  * The arguments of a command that runs a step. Use it directly where a step per item would make a resource too many.

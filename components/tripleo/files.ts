@@ -1,11 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../../config/schema.ts";
-import { tripleoInventory } from "../access/documents.ts";
+import { stackVariables, tripleoInventory } from "../access/documents.ts";
 import { planComputes } from "../compute/plan.ts";
 import type { Credentials } from "../credentials/derive.ts";
-import { firstUsers } from "../libvirt/access.ts";
+import { deployedUsers, firstUsers } from "../libvirt/access.ts";
 import type { TopologyPlan } from "../libvirt/plan.ts";
 import { sshPaths } from "../libvirt/ssh-files.ts";
+import { factsOf } from "../overcloud/release.ts";
+import { selects } from "../overcloud/steps.ts";
 import { Step } from "../step/step.ts";
 
 export interface TripleoFilesArgs {
@@ -33,9 +35,9 @@ export class TripleoFiles extends pulumi.ComponentResource {
     this.bmcPassword = `${outputDirectory}/${names.bmcPassword}`;
     const inventory = tripleoInventory(
       plan,
-      { users: firstUsers(settings.libvirt.user), keyFile },
+      { users: usersOf(settings), keyFile },
       planComputes(settings, stack),
-      { cloudsYaml: `${outputDirectory}/clouds.yaml`, cloud: stack },
+      stackVariables(settings, stack, outputDirectory),
     );
     const files = { directory: outputDirectory, names: Object.values(names) };
     new Step(
@@ -55,4 +57,12 @@ export class TripleoFiles extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+/** Our own playbooks use none of the overcloud's nodes before they are deployed. */
+function usersOf(settings: Settings) {
+  const { libvirt, overcloud } = settings;
+  return selects(settings, "run_deploy_overcloud", "simulate_compute_node")
+    ? deployedUsers(libvirt.user, factsOf(overcloud.release).overcloudUser)
+    : firstUsers(libvirt.user);
 }

@@ -26,12 +26,13 @@ class CallbackModule(CallbackBase):
 
     def __init__(self):
         super().__init__()
-        self.play = ""
+        self.play = {"play": "", "hosts": []}
         self.unmatched = []
         self.failures = []
 
     def v2_playbook_on_play_start(self, play):
-        self.play = play.get_name().strip()
+        hosts = play.hosts if isinstance(play.hosts, list) else [play.hosts]
+        self.play = {"play": play.get_name().strip(), "hosts": [str(host) for host in hosts]}
 
     def v2_playbook_on_no_hosts_matched(self):
         self.unmatched.append(self.play)

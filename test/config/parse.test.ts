@@ -440,6 +440,7 @@ describe("settings that are right", () => {
       steps: [],
       skip: [],
       confirm: { rebuildVms: "", cleanupInfrared: "" },
+      playbooks: [],
     });
   });
 

@@ -6,7 +6,12 @@ import { describe, it } from "node:test";
 import { execa } from "execa";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { firstUsers, nodesInventory, sshConfig } from "../../../components/libvirt/access.ts";
+import {
+  deployedUsers,
+  firstUsers,
+  nodesInventory,
+  sshConfig,
+} from "../../../components/libvirt/access.ts";
 import { cloudInitOf } from "../../../components/libvirt/cloud-init.ts";
 import { planTopology } from "../../../components/libvirt/plan.ts";
 import {
@@ -57,10 +62,11 @@ describe("the inventory's groups", () => {
       plan,
       {
         ...access,
-        users: { undercloud: "stack", controller: "heat-admin", compute: "heat-admin" },
+        users: deployedUsers("stack", "heat-admin"),
       },
     );
-    assert.deepEqual(hypervisor, { hosts: { localhost: { ansible_connection: "local" } } });
+    assert.equal(hypervisor?.hosts?.["localhost"]?.["ansible_connection"], "local");
+    assert.equal(controllers?.hosts?.["controller-0"]?.["ansible_user"], "heat-admin");
     assert.deepEqual(overcloud_nodes, { children: { controllers: {}, computes: {} } });
     assert.deepEqual(Object.keys(controllers?.hosts ?? {}), ["controller-0"]);
     assert.deepEqual(Object.keys(computes?.hosts ?? {}), ["compute-0"]);
@@ -70,6 +76,7 @@ describe("the inventory's groups", () => {
       ansible_host: "192.168.22.10",
       ansible_user: "stack",
       ansible_ssh_private_key_file: "/out/ssh/id_ed25519",
+      ansible_python_interpreter: "auto_silent",
       domain: "lab-undercloud-0",
       provisioning_mac: plan.nodes[0]?.provisioning.mac,
     });

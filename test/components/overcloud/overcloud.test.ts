@@ -168,7 +168,11 @@ describe("a run's outcome", () => {
   it("is a failure when a play had nobody to run on, although ansible answers 0", () => {
     assert.deepEqual(judge({ hosts, unmatched: [], failures: [] }, args), hosts);
     assert.throws(
-      () => judge({ hosts, unmatched: ["The overcloud"], failures: [] }, args),
+      () =>
+        judge(
+          { hosts, unmatched: [{ play: "The overcloud", hosts: ["undercloud"] }], failures: [] },
+          args,
+        ),
       /no host of \/out\/inventory\.yml matched: The overcloud/,
     );
     assert.throws(
