@@ -163,7 +163,8 @@ class Run {
     const place = path.relative(process.cwd(), this.#folder);
     write(`experiment: so far, ${path.join(place, FILES.report)}`);
     write(`experiment: to go on there: npm run experiment -- --resume ${place}`);
-    if (this.#experiment.afterwards === "restore") {
+    const changed = this.#state.attempts.some(({ kind }) => kind === "update");
+    if (changed && this.#experiment.afterwards === "restore") {
       write(
         `experiment: to have the stack's own settings again instead: pulumi up --stack ${this.#stack.name}`,
       );

@@ -120,9 +120,7 @@ function stepsTable(result: Result, letter: string): Html {
             <td class="number">${show(attempt.from)}</td>
             <td class="number">${show(metrics["duration"] ?? null)}</td>
             ${columns.map(({ key }) => html`<td class="number">${show(metrics[key] ?? null)}</td>`)}
-            <td>
-              ${attempt.log !== undefined && letter === "" && html`<a href="${attempt.log}">log</a>`}
-            </td>
+            <td>${letter === "" && logLink(attempt)}</td>
           </tr>`;
         })}
       </tbody>
@@ -138,6 +136,12 @@ function parameters({ kind, parameters }: Attempt): Html | false {
   return html`<br /><span class="note"
       >${entries.map(([key, value]) => `${key} ${typeof value === "string" ? value : JSON.stringify(value)}`).join(", ")}</span
     >`;
+}
+
+/** Of a report of two results it is not known from where it is opened. Whatever else a result names is no log. */
+function logLink({ log }: Attempt): Html | false {
+  const isLog = log !== undefined && /^steps\/[\w.-]+\.log$/.test(log);
+  return isLog && html`<a href="${log}">log</a>`;
 }
 
 function outcome({ outcome: how, message }: Attempt): Html {
