@@ -157,6 +157,11 @@ export function readSamples(file: string): Samples {
   return Object.fromEntries(byProbe.map(([probe, samples = []]) => [probe, tableOf(samples)]));
 }
 
+/** When the newest sample was asked for; 0 of none. */
+export function lastSecond(samples: Samples): number {
+  return Math.max(0, ...Object.values(samples).map(({ seconds }) => seconds.at(-1) ?? 0));
+}
+
 const sampleSchema = z.object({
   seconds: z.number(),
   probe: z.string(),

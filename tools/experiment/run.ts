@@ -8,6 +8,7 @@ import { writeReport } from "./report/write.ts";
 import {
   FILES,
   folderName,
+  lastSecond,
   readSamples,
   readState,
   writeJson,
@@ -126,8 +127,10 @@ class Run {
     this.#state = parts.state;
     this.#folder = parts.folder;
     this.#file = parts.file;
-    this.#secondsBefore = parts.state.seconds;
-    if (parts.state.attempts.length > 0) parts.state.resumed.push(parts.state.seconds);
+    // One that was killed has measured for longer than it has said.
+    const measured = lastSecond(readSamples(path.join(parts.folder, FILES.samples)));
+    this.#secondsBefore = Math.max(parts.state.seconds, measured);
+    if (parts.state.attempts.length > 0) parts.state.resumed.push(this.#secondsBefore);
     this.#collector = new Collector({
       docker: dockerClient(process.env),
       stack: parts.stack.name,
@@ -292,7 +295,8 @@ async function lock(results: string, stack: string): Promise<() => Promise<void>
   const file = path.join(results, `.${stack}`);
   writeFileSync(file, "", { flag: "a" });
   try {
-    return await lockfile.lock(file, { stale: 15_000 });
+    // A machine that stood still for a while is no reason to give an experiment up.
+    return await lockfile.lock(file, { stale: 15_000, onCompromised: () => {} });
   } catch {
     throw new Error(`another experiment is under way on stack ${stack}: wait for its end`);
   }

@@ -67,7 +67,7 @@ async function wait(seconds: number, context: StepContext): Promise<StepOutcome>
   try {
     await sleep(Math.min(seconds, secondsLeft) * 1000, undefined, { signal: interrupted });
   } catch {
-    return { outcome: "interrupted", message: "interrupted" };
+    return { outcome: "interrupted" };
   }
   return seconds > secondsLeft ? outOfTime() : { outcome: "done" };
 }
@@ -125,7 +125,7 @@ function outcomeOf(
 ): StepOutcome {
   switch (ending.by) {
     case "interruption":
-      return { outcome: "interrupted", message: "interrupted" };
+      return { outcome: "interrupted" };
     case "limit":
       return secondsLeft < step.limitSeconds
         ? outOfTime()

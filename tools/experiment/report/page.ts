@@ -79,7 +79,7 @@ function headOfOne(result: Result): Html {
     ${result.description !== "" && html`<p>${result.description}</p>`}
     <p class="quiet">
       Stack ${result.stack}, ${date(result.started)}, ${duration(result.seconds)}
-      ${result.finished ? "in all" : html`<span class="bad">so far: not finished</span>`}${result.resumed.length > 0 && `, interrupted ${result.resumed.length} times`}
+      ${result.finished ? "in all" : html`<span class="bad">so far: not finished</span>`}${result.resumed.length > 0 && `, gone on with ${result.resumed.length === 1 ? "once" : `${result.resumed.length} times`}`}
     </p>
   </header>`;
 }
@@ -98,7 +98,7 @@ function stepsTable(result: Result, letter: string): Html {
   const numbers = numbersOf(result.attempts);
   const columns = METRICS.filter(({ key }) => COLUMNS.includes(key));
   return html`<div class="scroll">
-    <table>
+    <table class="steps">
       <thead>
         <tr>
           <th class="number">${letter || "#"}</th>
