@@ -15,7 +15,7 @@ export const REQUESTS: Record<string, { service: ServiceType; path: string }> = 
   keystone: { service: "identity", path: "/regions" },
   placement: { service: "placement", path: "/traits?name=startswith:CUSTOM_NONE" },
   glance: { service: "image", path: "/v2/images?limit=1" },
-  neutron: { service: "network", path: "/v2.0/networks?limit=1&fields=id" },
+  neutron: { service: "network", path: "/v2.0/subnetpools?limit=1&fields=id" },
   nova: { service: "compute", path: "/flavors?limit=1" },
 };
 
