@@ -3,7 +3,7 @@ import prettier from "eslint-config-prettier";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["node_modules/", "sdks/", ".toolchain/", ".state/", "output/"] },
+  { ignores: ["node_modules/", "sdks/", ".toolchain/", ".state/", "output/", "results/"] },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {

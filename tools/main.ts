@@ -14,6 +14,7 @@ const usage = `Usage: npm run <command>, or node tools/bootstrap.mjs <command>
   test [file, folder or glob …]        set-up, then the tests
   lint                                 linter, formatter and compiler, without changing anything
   verify-tripleo                       set-up, then judges the overcloud's plans by TripleO's own tools
+  experiment FILE […]                  set-up, then runs an experiment (docs/experiments.md)
   playbook PATH […]                    set-up, then runs a playbook against a deployed cloud (tools/playbook.ts)
   bench […]                            set-up, then measures (tools/bench.ts)
   verify-infrared --checkout PATH […]  the plans for Infrared with a real one (tools/verify-infrared.ts)
@@ -46,11 +47,14 @@ async function main(argv: readonly string[]): Promise<number> {
       const options = { cwd: project.root, env: context?.childEnv ?? process.env };
       return context ? foreground("npm", ["run", "--silent", "lint"], options) : 1;
     }
+    case "experiment":
     case "verify-tripleo":
     case "playbook":
     case "bench": {
       const script = path.join(project.root, "tools", `${command}.ts`);
-      const context = await setUp(project, "up");
+      // What only reads results can be done on any machine.
+      const reads = command === "experiment" && /^--(compare|report)$/m.test(args.join("\n"));
+      const context = reads ? { childEnv: process.env } : await setUp(project, "up");
       const options = { cwd: project.root, env: context?.childEnv ?? process.env };
       return context ? foreground(process.execPath, [script, ...args], options) : 1;
     }

@@ -31,12 +31,13 @@ export class ScratchStack {
   readonly name: string;
   readonly directory: string;
   readonly #backend = mkdtempSync(join(tmpdir(), "overcloud-scratch-"));
-  readonly #environment: Record<string, string>;
+  /** What makes any `pulumi` use this stack's backend. */
+  readonly environment: Readonly<Record<string, string>>;
 
   constructor(name: string, directory: string = PROJECT_DIRECTORY) {
     this.name = name;
     this.directory = directory;
-    this.#environment = {
+    this.environment = {
       PULUMI_BACKEND_URL: `file://${this.#backend}`,
       PULUMI_CONFIG_PASSPHRASE: "of scratch stacks alone",
       PULUMI_CONFIG_PASSPHRASE_FILE: "",
@@ -59,7 +60,7 @@ export class ScratchStack {
       [...args, "--non-interactive", "--color", "never"],
       {
         cwd: this.directory,
-        env: this.#environment,
+        env: this.environment,
         all: true,
         reject: false,
         stdin: "ignore",

@@ -49,7 +49,7 @@ const tokenSchema = z.object({
   }),
 });
 
-export type ServiceType = "compute" | "network" | "image" | "placement";
+export type ServiceType = "compute" | "network" | "image" | "placement" | "identity";
 
 /** Where to find a cloud: a clouds.yaml and the name of the cloud in it. */
 export interface CloudReference {

@@ -1,6 +1,7 @@
 import type { Context } from "../context.ts";
 import type { Task } from "../graph.ts";
 import { ansibleTask } from "./ansible.ts";
+import { chromiumTask } from "./chromium.ts";
 import { dockerTask } from "./docker.ts";
 import { baseImageTask, openstackImageTask } from "./images.ts";
 import { kvmTask } from "./kvm.ts";
@@ -34,6 +35,7 @@ export function allTasks(context: Context): Task[] {
     virtualBmcTask(context),
     nodeImageTask(context),
     ansibleTask(context),
+    chromiumTask(context),
   ];
 }
 
@@ -42,6 +44,7 @@ export function tasksFor(purpose: Purpose, tasks: readonly Task[]): string[] {
   const names = tasks.map((task) => task.name);
   // Types of @pulumi/libvirt are all that a lint needs.
   if (purpose === "lint") return names.filter((name) => name === "sdk-libvirt");
-  // Only tests boot it.
-  return purpose === "test" ? names : names.filter((name) => name !== "node-image");
+  // Only tests boot the one and look at pages with the other.
+  const ofTests = ["node-image", "chromium"];
+  return purpose === "test" ? names : names.filter((name) => !ofTests.includes(name));
 }

@@ -1,0 +1,146 @@
+import { novaServices } from "../../../components/openstack/compute.ts";
+import { OpenStackClient, type CloudReference } from "../../../components/openstack/client.ts";
+import type { ServiceType } from "../../../components/openstack/client.ts";
+import { z } from "zod";
+import type { Probe, Values } from "./probe.ts";
+
+/** Milliseconds after which a request counts as failed. */
+const REQUEST_MS = 10_000;
+
+/** Minutes after which a token is renewed; keystone's live an hour. */
+const TOKEN_MINUTES = 30;
+
+/** One cheap request of each API: it looks into the API's database and answers with a few hundred bytes at most. */
+export const REQUESTS: Record<string, { service: ServiceType; path: string }> = {
+  keystone: { service: "identity", path: "/regions" },
+  placement: { service: "placement", path: "/traits?name=startswith:CUSTOM_NONE" },
+  glance: { service: "image", path: "/v2/images?limit=1" },
+  neutron: { service: "network", path: "/v2.0/subnetpools?limit=1&fields=id" },
+  nova: { service: "compute", path: "/flavors?limit=1" },
+};
+
+/** A client of the cloud for all API probes, made when the cloud is there and made anew before its token ends. */
+export class CloudAccess {
+  readonly #cloud: () => Promise<CloudReference | undefined>;
+  readonly #stopped = new AbortController();
+  #client: Promise<OpenStackClient> | undefined;
+  #until = 0;
+  #requests = 0;
+
+  /** @param cloud where the cloud's files are; undefined while there is none */
+  constructor(cloud: () => Promise<CloudReference | undefined>) {
+    this.#cloud = cloud;
+  }
+
+  get requests(): number {
+    return this.#requests;
+  }
+
+  client(): Promise<OpenStackClient> {
+    if (!this.#client || Date.now() > this.#until) {
+      this.#until = Date.now() + TOKEN_MINUTES * 60_000;
+      const made = this.#connect();
+      made.catch(() => this.forget());
+      this.#client = made;
+    }
+    return this.#client;
+  }
+
+  /** The next request authenticates anew. */
+  forget(): void {
+    this.#client = undefined;
+  }
+
+  count(): void {
+    this.#requests += 1;
+  }
+
+  close(): void {
+    this.#stopped.abort(new Error("the sampling ended"));
+  }
+
+  /** Resolves or rejects with the work, and rejects after the time of a request or when the sampling ends. */
+  async bounded<T>(work: Promise<T>): Promise<T> {
+    work.catch(() => {});
+    const signal = AbortSignal.any([AbortSignal.timeout(REQUEST_MS), this.#stopped.signal]);
+    return await Promise.race([
+      work,
+      new Promise<never>((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      }),
+    ]);
+  }
+
+  async #connect(): Promise<OpenStackClient> {
+    const cloud = await this.#cloud();
+    if (!cloud) throw new Error("there is no cloud yet");
+    this.count();
+    return OpenStackClient.connect(cloud, this.#stopped.signal, 0);
+  }
+}
+
+/** Latency of one API, or that it failed. */
+export class ApiProbe implements Probe {
+  readonly name: string;
+  readonly parallel = 5;
+  readonly share = 1;
+  readonly #api: string;
+  readonly #access: CloudAccess;
+
+  constructor(api: string, access: CloudAccess) {
+    this.name = `api.${api}`;
+    this.#api = api;
+    this.#access = access;
+  }
+
+  async read(): Promise<Values> {
+    const { service, path } = REQUESTS[this.#api] as (typeof REQUESTS)[string];
+    // Authentication is not measured: it is done once in a while. While it fails, no API can be used.
+    const client = await this.#access.bounded(this.#access.client());
+    this.#access.count();
+    const start = performance.now();
+    try {
+      await this.#access.bounded(client.get(service, path, z.unknown()));
+    } catch (error) {
+      if ((error as { status?: number }).status === 401) this.#access.forget();
+      return { ms: null, failed: 1 };
+    }
+    return { ms: performance.now() - start, failed: 0 };
+  }
+
+  close(): void {
+    this.#access.close();
+  }
+}
+
+/** Nova's services: computes that are registered and up, and how many of each other kind are up. */
+export class ServicesProbe implements Probe {
+  readonly name = "services";
+  readonly parallel = 1;
+  // With hundreds of computes the list takes nova a noticeable time.
+  readonly share = 0.25;
+  readonly #access: CloudAccess;
+
+  constructor(access: CloudAccess) {
+    this.#access = access;
+  }
+
+  async read(): Promise<Values> {
+    const client = await this.#access.bounded(this.#access.client());
+    this.#access.count();
+    const services = await this.#access.bounded(novaServices(client));
+    const of = (binary: string) => services.filter((service) => service.binary === binary);
+    const up = (binary: string) => of(binary).filter(({ state }) => state === "up").length;
+    const others = new Set(services.map(({ binary }) => binary));
+    others.delete("nova-compute");
+    return {
+      "computes.registered": of("nova-compute").length,
+      "computes.up": up("nova-compute"),
+      ...Object.fromEntries([...others].map((binary) => [binary, up(binary)])),
+    };
+  }
+
+  close(): void {
+    this.#access.close();
+  }
+}
