@@ -1,6 +1,7 @@
 import { addressAt } from "../../config/addresses.ts";
 import { livingLabels, type LIVING_KEYS } from "../../config/host.ts";
 import type { ApiName, Settings } from "../../config/schema.ts";
+import { checkCommand, CHECKS, type Check } from "./health.ts";
 import {
   APIS,
   offsetOf,
@@ -22,6 +23,8 @@ export interface ServicePlan {
   /** Data that outlives the container; first filled from the image. */
   volume?: { name: string; path: string };
   environment: Record<string, string>;
+  check: Check;
+  /** The check as docker runs it. */
   healthcheck: { test: string[]; intervalSeconds: number };
   /** Whether others wait for this service's health check. */
   gates: boolean;
@@ -92,6 +95,7 @@ export function planControlPlane(settings: Settings): ControlPlanePlan {
           .map(([api, { port }]) => ({ internal: port, external: ports[api as ApiName] })),
         ...(path && { volume: { name: `${names}-${name}`, path } }),
         environment: environmentOf(name, addresses),
+        check: CHECKS[name],
         healthcheck: healthcheckOf(name),
         gates: GATES.includes(name),
         graceSeconds: name === "mariadb" || name === "rabbitmq" ? 30 : 10,
@@ -130,39 +134,7 @@ function environmentOf(
 
 function healthcheckOf(name: ServiceName): ServicePlan["healthcheck"] {
   return {
-    test: ["CMD", ...HEALTH_COMMANDS[name]],
+    test: ["CMD", ...checkCommand(CHECKS[name])],
     intervalSeconds: GATES.includes(name) ? 2 : 30,
   };
 }
-
-const http = (port: number, path = "/"): string[] => [
-  ...["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "--max-time", "10"],
-  `http://127.0.0.1:${port}${path}`,
-];
-const listens = (port: number): string[] => [
-  "sh",
-  "-c",
-  `ss --no-header --listening --tcp --numeric 'sport = :${port}' | grep -q .`,
-];
-/** A service without an API is healthy while it is connected to the message bus. */
-const connected = [
-  "sh",
-  "-c",
-  "ss --no-header --tcp --numeric state established 'dport = :5672' | grep -q .",
-];
-
-const HEALTH_COMMANDS: Record<ServiceName, string[]> = {
-  mariadb: ["mariadb-admin", "ping"],
-  rabbitmq: listens(5672),
-  memcached: listens(11211),
-  keystone: http(5000, "/v3"),
-  placement: http(8778),
-  glance: http(9292),
-  "neutron-server": http(9696),
-  "nova-api": http(8774),
-  "nova-scheduler": connected,
-  "nova-conductor": connected,
-  "ovn-nb-db": listens(OVN_NORTHBOUND_PORT),
-  "ovn-sb-db": listens(OVN_SOUTHBOUND_PORT),
-  "ovn-northd": ["ovn-appctl", "-t", "/run/ovn/northd.ctl", "status"],
-};
