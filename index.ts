@@ -3,10 +3,12 @@ import { SimulatedComputes } from "./components/compute/simulated-computes.ts";
 import { CredentialSeed } from "./components/credentials/seed.ts";
 import { contentHash } from "./components/image/content-hash.ts";
 import { IMAGE_CONTEXT, OpenStackImage } from "./components/image/openstack-image.ts";
-import { deployedFiles, makeControlPlane } from "./components/make-control-plane.ts";
+import { deployedFiles, makeControlPlane, ownDomains } from "./components/make-control-plane.ts";
+import { switchedOff } from "./components/libvirt/power.ts";
 import { routedNetworks } from "./components/tripleo/routes.ts";
 import { PROJECT_DIRECTORY } from "./components/step/step.ts";
 import { currentEpoch } from "./components/upkeep/epoch.ts";
+import { placementOf } from "./config/host.ts";
 import { loadSettings } from "./config/load.ts";
 
 const { settings, host } = await loadSettings();
@@ -17,8 +19,15 @@ const { epoch, reasons } = await currentEpoch({
   files: deployedFiles(settings),
   host,
   routes: routedNetworks(settings),
+  switchedOff: await switchedOff(settings.libvirt.uri, ownDomains(settings)),
   preview: pulumi.runtime.isDryRun(),
 });
+const placement = host.living && placementOf(host.living);
+if (placement !== undefined && placement !== settings.standalone.placement) {
+  await pulumi.log.warn(
+    `the control plane moves from ${placement} to ${settings.standalone.placement}: a new cloud takes its place, servers and databases are lost`,
+  );
+}
 if (reasons.length > 0) await pulumi.log.info(`to be repaired: ${reasons.join("; ")}`);
 
 const image = new OpenStackImage("image", {
@@ -36,6 +45,7 @@ const controlPlane = await makeControlPlane("control-plane", {
   credentials: seed.credentials,
   outputDirectory,
   epoch,
+  dockerMajor: host.dockerMajor,
 });
 
 const computes = new SimulatedComputes(

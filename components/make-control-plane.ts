@@ -1,15 +1,28 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { accessFiles, type ControlPlane, type ControlPlaneArgs } from "./control-plane.ts";
 import type { Settings } from "../config/schema.ts";
+import { hasMachines, runsOnNode } from "../config/standalone.ts";
 import { INVENTORY_FILES } from "./infrared/inventory.ts";
 import { SSH_FILES } from "./libvirt/access.ts";
 import { VARIABLES_FILE } from "./overcloud/vars.ts";
+import { CONTROL_NODE } from "./standalone/control-node.ts";
 import { StandaloneControlPlane } from "./standalone/control-plane.ts";
 
 /** Names of the files in the output folder that a deployed stack has; without one of them it is to be repaired. */
 export function deployedFiles(settings: Settings): readonly string[] {
-  const own = [...INVENTORY_FILES, ...SSH_FILES, VARIABLES_FILE];
-  return [...accessFiles(settings), ...(settings.controlPlane === "tripleo" ? own : [])];
+  const own =
+    settings.controlPlane === "tripleo"
+      ? [...INVENTORY_FILES, ...SSH_FILES, VARIABLES_FILE]
+      : hasMachines(settings)
+        ? SSH_FILES
+        : [];
+  return [...accessFiles(settings), ...own];
+}
+
+/** Libvirt domains that `up` keeps running. */
+export function ownDomains(settings: Settings): string[] {
+  // An undercloud is seen to by Pulumi alone: nothing waits for it once it is installed.
+  return runsOnNode(settings) ? [`${settings.names}-${CONTROL_NODE}`] : [];
 }
 
 /** The control plane that the settings ask for. */
@@ -19,8 +32,12 @@ export async function makeControlPlane(
   options?: pulumi.ComponentResourceOptions,
 ): Promise<ControlPlane> {
   const { controlPlane, overcloud } = args.settings;
-  if (controlPlane === "standalone") return new StandaloneControlPlane(name, args, options);
-  // Loaded where it is needed alone: every preview and update of a standalone cloud starts faster without.
+  // What follows is loaded where it is needed alone: every preview and update of a cloud in containers starts faster without.
+  if (controlPlane === "standalone") {
+    const machines = hasMachines(args.settings) && (await import("./standalone/machines.ts"));
+    const { StandaloneMachines } = machines || {};
+    return new StandaloneControlPlane(name, { ...args, StandaloneMachines }, options);
+  }
   const { TripleoControlPlane } = await import("./tripleo/control-plane.ts");
   const { playbookHash, userFilesHash } = await import("./overcloud/overcloud.ts");
   const hashes = {

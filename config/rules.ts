@@ -106,10 +106,7 @@ function checkStandaloneCloud(settings: Settings): Problem[] {
 }
 
 /** The computes' networks are none of libvirt's. */
-function checkApart(
-  network: Settings["network"],
-  others: readonly [string, string][],
-): Problem[] {
+function checkApart(network: Settings["network"], others: readonly [string, string][]): Problem[] {
   return (["cidr", "tunnelCidr"] as const).flatMap((key) =>
     others
       .filter(([, other]) => overlap(network[key], other))

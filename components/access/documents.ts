@@ -3,7 +3,9 @@ import type { ComputePlan } from "../compute/plan.ts";
 import { nodesInventory, type NodesAccess } from "../libvirt/access.ts";
 import type { TopologyPlan } from "../libvirt/plan.ts";
 import type { CloudReference } from "../openstack/client.ts";
+import { controlNodeOf } from "../standalone/control-node.ts";
 import { REGION } from "../standalone/services.ts";
+import { machineGroups, onNode, type MachinesAccess } from "./machines.ts";
 
 /** What a user of the cloud needs to know. */
 export interface Access {
@@ -58,22 +60,30 @@ export function openrc({ authUrl, adminPassword }: Access): string {
     .join("");
 }
 
-/** An ansible inventory of the cloud: its service containers and computes, reached through docker. */
+/**
+ * An ansible inventory of the cloud: its services and computes, reached through docker, or by ssh where services run on
+ * a node; and its virtual machines.
+ */
 export function inventory(
   services: { name: string; containerName: string; address: string }[],
   computes: ComputePlan[],
   cloud: CloudReference,
+  access?: MachinesAccess,
 ): string {
+  const node = access && controlNodeOf(access.machines);
   return inventoryOf(cloud, {
     hypervisor: { hosts: { localhost: { ansible_connection: "local" } } },
     control_plane: {
       hosts: Object.fromEntries(
         services.map(({ name, containerName, address }) => [
           name,
-          inContainer(containerName, { address }),
+          node
+            ? { ...onNode(address, access.configFile), address, overcloud_service: name }
+            : inContainer(containerName, { address }),
         ]),
       ),
     },
+    ...(access && machineGroups(access)),
     computes: { children: { simulated_computes: {} } },
     simulated_computes: { hosts: simulatedHosts(computes, ({ host }) => host) },
   });

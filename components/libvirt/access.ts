@@ -1,3 +1,4 @@
+import type { NodeOutput } from "../control-plane.ts";
 import type { MachinesPlan, Role, TopologyPlan } from "./plan.ts";
 
 /** Names of the files by which nodes are reached, in the stack's output folder. */
@@ -44,6 +45,21 @@ export function sshConfig(plan: MachinesPlan, { users, keyFile }: NodesAccess): 
     ),
     block("*", { IdentityFile: keyFile, ...OPTIONS }),
   ].join("\n");
+}
+
+/** What the stack tells of its machines, by name. */
+export function nodeOutputs({ nodes }: MachinesPlan): Record<string, NodeOutput> {
+  return Object.fromEntries(
+    nodes.map(({ name, domainName, provisioning, external }) => [
+      name,
+      {
+        ...(external && { address: external.address }),
+        ...(provisioning && { provisioningMac: provisioning.mac }),
+        ...(external && { externalMac: external.mac }),
+        domain: domainName,
+      },
+    ]),
+  );
 }
 
 export interface InventoryGroup {

@@ -33,6 +33,7 @@ export interface MachinePlan {
 
 /** A virtual machine with a place in an overcloud. */
 export interface NodePlan extends MachinePlan {
+  role: Exclude<Role, "baremetal">;
   provisioning: { mac: string; address?: string };
   external: { mac: string; address: string };
   diskGb: number;
@@ -179,7 +180,7 @@ export function planMachines(
   };
 }
 
-function identityOf(names: string, role: Role, index: number) {
+function identityOf<R extends Role>(names: string, role: R, index: number) {
   const name = `${role}-${index}`;
   return { name, role, index, domainName: `${names}-${name}` };
 }
@@ -258,7 +259,12 @@ function nodeInSlot(slot: number): { role: Exclude<Role, "baremetal">; index: nu
     : { role: "compute", index: slot - 1 - MAX_CONTROLLERS };
 }
 
-const ROLE_NUMBER: Record<Role, number> = { undercloud: 0, controller: 1, compute: 2, baremetal: 3 };
+const ROLE_NUMBER: Record<Role, number> = {
+  undercloud: 0,
+  controller: 1,
+  compute: 2,
+  baremetal: 3,
+};
 
 /**
  * A locally administered MAC: three bytes of the stack's, two that number its network cards. Unique in a stack by

@@ -10,6 +10,8 @@ export interface EpochArgs {
   host: Pick<HostFacts, "stopped" | "living" | "routes">;
   /** Networks that the host must have a route to while the stack is deployed. */
   routes: readonly string[];
+  /** Virtual machines that must run while the stack is deployed, and don't, with libvirt's word for what they are. */
+  switchedOff?: readonly { name: string; state: string }[];
   /** Whether this is a preview, which writes nothing. */
   preview: boolean;
 }
@@ -24,8 +26,8 @@ const EPOCH_FILE = "epoch";
 
 /**
  * What steps that wait, check or write depend on besides their own inputs. It stays the same while the machine is as
- * the last update left it. It changes when something needs them again that Pulumi's state can't show: a container that
- * is started again in place, a file of the user's that is gone, a guard that was killed. A file keeps it, so that a
+ * the last update left it. It changes when something needs them again that Pulumi's state can't show: a container or a
+ * virtual machine that is started again in place, a file of the user's that is gone, a guard that was killed. A file keeps it, so that a
  * preview right after an update finds it unchanged.
  * @returns the epoch, and in words why it is a new one; no word for a stack that is made for the first time
  */
@@ -34,6 +36,7 @@ export async function currentEpoch({
   files,
   host,
   routes,
+  switchedOff = [],
   preview,
 }: EpochArgs): Promise<{ epoch: string; reasons: string[] }> {
   const path = join(directory, EPOCH_FILE);
@@ -48,6 +51,9 @@ export async function currentEpoch({
     ...host.stopped.map(({ name, state }) => `container ${name} is ${state}`),
     ...(deployed ? missing.flat().map((name) => `${name} is missing in ${directory}`) : []),
     ...(deployed ? lost.map((network) => `this machine has no route to ${network}`) : []),
+    ...(deployed
+      ? switchedOff.map(({ name, state }) => `virtual machine ${name} is ${state}`)
+      : []),
     ...((await exists(join(directory, GUARD_MARKER))) ? ["the last scale-down was cut short"] : []),
   ];
   if (recorded !== undefined && reasons.length === 0) return { epoch: recorded, reasons };

@@ -82,7 +82,7 @@ describe("a node's cloud-init data", () => {
   const logIn = { user: "cloud-user", publicKey: "ssh-ed25519 AAAA" };
 
   it("opens the user's account and root's to the key, and to nothing else", () => {
-    const { userData } = cloudInitOf(node, logIn);
+    const { "user-data": userData = "" } = cloudInitOf(node, logIn).documents;
     assert.ok(userData.startsWith("#cloud-config\n"));
     const { users, disable_root, ssh_pwauth } = parse(userData) as {
       users: Record<string, unknown>[];
@@ -101,7 +101,7 @@ describe("a node's cloud-init data", () => {
   });
 
   it("names network cards by their MACs, in the order that installations count on", () => {
-    const { ethernets } = parse(cloudInitOf(node, logIn).networkConfig) as {
+    const { ethernets } = parse(cloudInitOf(node, logIn).documents["network-config"] ?? "") as {
       ethernets: Record<string, unknown>;
     };
     assert.deepEqual(ethernets, {
@@ -117,8 +117,8 @@ describe("a node's cloud-init data", () => {
 
   it("is another instance's when anything of it changes, and only then", () => {
     const instance = (change: object) => {
-      const { metaData, digest } = cloudInitOf(node, { ...logIn, ...change });
-      const { "instance-id": id } = parse(metaData) as Record<string, string>;
+      const { documents, digest } = cloudInitOf(node, { ...logIn, ...change });
+      const { "instance-id": id } = parse(documents["meta-data"] ?? "") as Record<string, string>;
       assert.equal(id, `lab-undercloud-0-${digest}`);
       return id;
     };

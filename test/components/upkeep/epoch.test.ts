@@ -92,6 +92,20 @@ describe("the epoch of a stack", () => {
     assert.deepEqual(lost.reasons, ["this machine has no route to 10.0.50.0/24"]);
   });
 
+  it("is another when a virtual machine of a deployed stack is off", async () => {
+    const host = { stopped: [], living, routes: [] };
+    const switchedOff = [{ name: "lab-controller-0", state: "shut off" }];
+    const look = (off: typeof switchedOff, preview: boolean) =>
+      currentEpoch({ directory, files: [], host, routes: [], switchedOff: off, preview });
+    const { epoch } = await look(switchedOff, false);
+    assert.deepEqual(await look(switchedOff, true), { epoch, reasons: [] }, "not deployed yet");
+    writeFileSync(join(directory, DEPLOYED_MARKER), "");
+    assert.deepEqual(await look([], true), { epoch, reasons: [] });
+    const off = await look(switchedOff, true);
+    assert.notEqual(off.epoch, epoch);
+    assert.deepEqual(off.reasons, ["virtual machine lab-controller-0 is shut off"]);
+  });
+
   it("is another after a scale-down guard that was killed", async () => {
     const { epoch: first } = await update();
     writeFileSync(join(directory, GUARD_MARKER), "");
