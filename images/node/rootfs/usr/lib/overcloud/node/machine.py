@@ -23,8 +23,10 @@ DRIVERS = ("virtio_net", "e1000", "sr_mod", "isofs", "ata_piix", "ahci", "virtio
 def mount_kernel_file_systems():
     for point, kind, options in FILE_SYSTEMS:
         os.makedirs(point, exist_ok=True)
-        if not os.path.ismount(point):
-            subprocess.run(["mount", "-t", kind, "-o", options, kind, point], check=True)
+        # The initial RAM disk hands over some of them, with options of its own: /run without programs, for instance.
+        if os.path.ismount(point):
+            options = f"remount,exec,{options}" if point == "/run" else f"remount,{options}"
+        subprocess.run(["mount", "-t", kind, "-o", options, kind, point], check=True)
     for folder in FOLDERS:
         os.makedirs(f"/run/{folder}", exist_ok=True)
     os.chmod("/run/lock", 0o1777)
