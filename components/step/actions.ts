@@ -34,6 +34,7 @@ export const actions: Record<string, () => Promise<Action<never>>> = {
   "bmc/add": async () => (await import("../bmc/actions.ts")).addNode,
   "bmc/remove": async () => (await import("../bmc/actions.ts")).removeNode,
   "overcloud/play": async () => (await import("../overcloud/play.ts")).play,
+  "node-image/build": async () => (await import("../node-image/build.ts")).buildNodeImage,
   "step/skipped": async () => (await import("./skipped.ts")).skipped,
   "step/confirm": async () => (await import("./confirm.ts")).confirm,
   "tripleo/access": async () => (await import("../tripleo/access.ts")).takeAccess,
