@@ -2,6 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { accessFiles, type ControlPlane, type ControlPlaneArgs } from "./control-plane.ts";
 import type { Settings } from "../config/schema.ts";
 import { hasMachines, runsOnNode } from "../config/standalone.ts";
+import { contentHash } from "./image/content-hash.ts";
 import { INVENTORY_FILES } from "./infrared/inventory.ts";
 import { SSH_FILES } from "./libvirt/access.ts";
 import { VARIABLES_FILE } from "./overcloud/vars.ts";
@@ -34,9 +35,8 @@ export async function makeControlPlane(
   const { controlPlane, overcloud } = args.settings;
   // What follows is loaded where it is needed alone: every preview and update of a cloud in containers starts faster without.
   if (controlPlane === "standalone") {
-    const machines = hasMachines(args.settings) && (await import("./standalone/machines.ts"));
-    const { StandaloneMachines } = machines || {};
-    return new StandaloneControlPlane(name, { ...args, StandaloneMachines }, options);
+    const machinery = hasMachines(args.settings) && (await loadMachinery());
+    return new StandaloneControlPlane(name, { ...args, ...(machinery && { machinery }) }, options);
   }
   const { TripleoControlPlane } = await import("./tripleo/control-plane.ts");
   const { playbookHash, userFilesHash } = await import("./overcloud/overcloud.ts");
@@ -45,4 +45,10 @@ export async function makeControlPlane(
     userFilesHash: await userFilesHash(overcloud.environmentFiles),
   };
   return new TripleoControlPlane(name, { ...args, ...hashes }, options);
+}
+
+async function loadMachinery() {
+  const { StandaloneMachines } = await import("./standalone/machines.ts");
+  const { NODE_IMAGE_CONTEXT } = await import("./node-image/node-image.ts");
+  return { StandaloneMachines, nodeImageHash: await contentHash(NODE_IMAGE_CONTEXT) };
 }

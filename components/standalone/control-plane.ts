@@ -19,7 +19,11 @@ import { planControlPlane, planStandaloneMachines, type ControlPlanePlan } from 
 
 export interface StandaloneControlPlaneArgs extends ControlPlaneArgs {
   /** How virtual machines are made; needed where the settings ask for some. */
-  StandaloneMachines?: typeof StandaloneMachines | undefined;
+  machinery?: {
+    StandaloneMachines: typeof StandaloneMachines;
+    /** Hash of what makes an image of services one of a node. */
+    nodeImageHash: string;
+  };
 }
 
 /** OpenStack from distribution packages, for a docker network of the stack: in containers there, or on a node. */
@@ -36,7 +40,7 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
 
   constructor(
     name: string,
-    { StandaloneMachines, ...args }: StandaloneControlPlaneArgs,
+    { machinery, ...args }: StandaloneControlPlaneArgs,
     options?: pulumi.ComponentResourceOptions,
   ) {
     super("overcloud:index:StandaloneControlPlane", name, {}, options);
@@ -86,10 +90,10 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
       join(PROJECT_DIRECTORY, ".toolchain/host.json"),
     );
     const topology =
-      StandaloneMachines &&
-      new StandaloneMachines(
+      machinery &&
+      new machinery.StandaloneMachines(
         "machines",
-        { ...placed, machines, bmcs, domainType },
+        { ...placed, machines, bmcs, domainType, nodeImageHash: machinery.nodeImageHash },
         // Removed before the stack's folder: what is removed later would write its log into a folder that is gone.
         { parent: this, dependsOn: [this.access] },
       ).topology;

@@ -16,6 +16,8 @@ export interface MachinesArgs extends PlacedArgs {
   machines: MachinesPlan;
   bmcs: BmcPlan[];
   domainType: DomainType;
+  /** See NodeImageArgs.contentHash. */
+  nodeImageHash: string;
 }
 
 /** The virtual machines of a standalone stack: the control plane's node, where there is one, and bare metal. */
@@ -60,10 +62,16 @@ export class StandaloneMachines extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  #nodeImage({ imageId, stack, outputDirectory }: MachinesArgs): BootFiles {
+  #nodeImage({ imageId, nodeImageHash, outputDirectory, epoch }: MachinesArgs): BootFiles {
     const image = new NodeImage(
       "node-image",
-      { imageId, stack, outputDirectory },
+      {
+        imageId,
+        contentHash: nodeImageHash,
+        cacheDirectory: join(PROJECT_DIRECTORY, ".toolchain/node-images"),
+        outputDirectory,
+        epoch,
+      },
       { parent: this },
     );
     const id = image.hash;
