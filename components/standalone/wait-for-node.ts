@@ -8,8 +8,9 @@ import { ProgramError } from "../step/program.ts";
 
 export interface WaitForNodeArgs {
   node: string;
-  /** Where the node's sshd answers. */
+  /** Where the node's sshd answers. Default of its port: 22. */
   address: string;
+  port?: number;
   /** Where libvirt answers, and the node's name there. */
   uri: string;
   domain: string;
@@ -57,7 +58,7 @@ export const waitForControlNode: Action<WaitForNodeArgs> = async (args, { report
       const text = await readConsole(consoleLog);
       if (text !== last.text) last = { text, at: Date.now() };
       const seen = consoleState(text);
-      answering ||= await listens(args.address, 22);
+      answering ||= await listens(args.address, args.port ?? 22);
       // Once somebody answers, what the console says last is of the boot that is waited for.
       const current = answering || seen.boots > before.boots;
       if (current && seen.failure !== undefined) throw new Error(seen.failure);

@@ -11,6 +11,7 @@ import { cloudInitOf } from "../../../components/libvirt/cloud-init.ts";
 import { planTopology } from "../../../components/libvirt/plan.ts";
 import {
   DOMAIN_STYLESHEET,
+  keptNodeStylesheet,
   kernelArguments,
   networkStylesheet,
 } from "../../../components/libvirt/stylesheets.ts";
@@ -166,6 +167,22 @@ describe("a domain's stylesheet", () => {
     assert.match(text, /device="disk"><driver name="qemu" type="qcow2" cache="unsafe"\/>/);
     assert.match(text, /device="cdrom"><driver name="qemu" type="raw"\/>/);
     assert.doesNotMatch(text, /graphics/);
+  });
+});
+
+describe("the stylesheet of a node with data", () => {
+  it("flushes the data's disk and keeps the console in a file, whatever its name", async () => {
+    const text = await transform(
+      keptNodeStylesheet('/out/a {b} & "c"/console.log'),
+      `<domain><devices><disk device="disk"><driver name="qemu"/><target dev="vda"/></disk><disk device="disk"><driver name="qemu"/><target dev="vdb"/></disk><graphics type="spice"/><console type="pty"><target type="serial" port="0"/></console></devices></domain>`,
+    );
+    assert.match(text, /<driver name="qemu" cache="unsafe"\/><target dev="vda"\/>/);
+    assert.match(text, /<driver name="qemu"\/><target dev="vdb"\/>/);
+    assert.doesNotMatch(text, /graphics/);
+    assert.match(
+      text,
+      /<target type="serial" port="0"\/><log file="\/out\/a \{b\} &amp; &quot;c&quot;\/console\.log" append="on"\/><\/console>/,
+    );
   });
 });
 
