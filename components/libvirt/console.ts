@@ -4,7 +4,7 @@ import type { Action } from "../step/action.ts";
 
 /** Where the console of a node is kept, from one boot to the next. */
 export function consoleLogOf(outputDirectory: string, node: string): string {
-  return `${outputDirectory}/logs/${node}-console.log`;
+  return `${outputDirectory}/console/${node}.log`;
 }
 
 /** Makes the file where it is missing: libvirt appends to it as root, and its owner is whoever may read it. */

@@ -62,7 +62,7 @@ export class StandaloneMachines extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  #nodeImage({ imageId, nodeImageHash, outputDirectory, epoch }: MachinesArgs): BootFiles {
+  #nodeImage({ imageId, nodeImageHash, outputDirectory }: MachinesArgs): BootFiles {
     const image = new NodeImage(
       "node-image",
       {
@@ -70,7 +70,8 @@ export class StandaloneMachines extends pulumi.ComponentResource {
         contentHash: nodeImageHash,
         cacheDirectory: join(PROJECT_DIRECTORY, ".toolchain/node-images"),
         outputDirectory,
-        epoch,
+        // The pool has its own copy. With the stack's epoch, the preview of any repair would show the node replaced.
+        epoch: "",
       },
       { parent: this },
     );

@@ -596,7 +596,7 @@ for (const preview of [true, false]) {
       assert.equal((inputs["networkInterfaces"] as unknown[]).length, 1);
       assert.ok(replaceOnChanges.includes("cloudinit"));
       const { xslt } = inputs["xml"] as { xslt: string };
-      assert.ok(xslt.includes('file="/out/lab/logs/controller-0-console.log"'));
+      assert.ok(xslt.includes('file="/out/lab/console/controller-0.log"'));
       assert.equal(the(LIBVIRT_VOLUME, "controller-0-data").inputs["size"], 10 * 2 ** 30);
       assert.equal(the(LIBVIRT_VOLUME, "controller-0-data").inputs["source"], undefined);
       if (preview) return;
