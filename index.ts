@@ -3,7 +3,7 @@ import { SimulatedComputes } from "./components/compute/simulated-computes.ts";
 import { CredentialSeed } from "./components/credentials/seed.ts";
 import { contentHash } from "./components/image/content-hash.ts";
 import { IMAGE_CONTEXT, OpenStackImage } from "./components/image/openstack-image.ts";
-import { deployedFiles, makeControlPlane, ownDomains } from "./components/make-control-plane.ts";
+import { deployedParts, makeControlPlane } from "./components/make-control-plane.ts";
 import { switchedOff } from "./components/libvirt/power.ts";
 import { routedNetworks } from "./components/tripleo/routes.ts";
 import { PROJECT_DIRECTORY } from "./components/step/step.ts";
@@ -14,12 +14,13 @@ import { loadSettings } from "./config/load.ts";
 const { settings, host } = await loadSettings();
 const stack = pulumi.getStack();
 const outputDirectory = `${PROJECT_DIRECTORY}/output/${stack}`;
+const deployed = deployedParts(settings, host.living);
 const { epoch, reasons } = await currentEpoch({
   directory: outputDirectory,
-  files: deployedFiles(settings),
+  files: deployed.files,
   host,
   routes: routedNetworks(settings),
-  switchedOff: await switchedOff(settings.libvirt.uri, ownDomains(settings)),
+  switchedOff: await switchedOff(settings.libvirt.uri, deployed.domains),
   preview: pulumi.runtime.isDryRun(),
 });
 const placement = host.living && placementOf(host.living);

@@ -1,5 +1,11 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { accessFiles, type ControlPlane, type ControlPlaneArgs } from "./control-plane.ts";
+import {
+  ACCESS_FILES,
+  accessFiles,
+  type ControlPlane,
+  type ControlPlaneArgs,
+} from "./control-plane.ts";
+import { placementOf, type LivingCloud } from "../config/host.ts";
 import type { Settings } from "../config/schema.ts";
 import { hasMachines, runsOnNode } from "../config/standalone.ts";
 import { contentHash } from "./image/content-hash.ts";
@@ -9,21 +15,31 @@ import { VARIABLES_FILE } from "./overcloud/vars.ts";
 import { CONTROL_NODE } from "./standalone/control-node.ts";
 import { StandaloneControlPlane } from "./standalone/control-plane.ts";
 
-/** Names of the files in the output folder that a deployed stack has; without one of them it is to be repaired. */
-export function deployedFiles(settings: Settings): readonly string[] {
-  const own =
-    settings.controlPlane === "tripleo"
-      ? [...INVENTORY_FILES, ...SSH_FILES, VARIABLES_FILE]
-      : hasMachines(settings)
-        ? SSH_FILES
-        : [];
-  return [...accessFiles(settings), ...own];
+/** What a stack has once it is deployed; without some of it, it is to be repaired. */
+export interface DeployedParts {
+  /** Names of files in its output folder. */
+  files: readonly string[];
+  /** Names of libvirt domains that `up` keeps running. */
+  domains: readonly string[];
 }
 
-/** Libvirt domains that `up` keeps running. */
-export function ownDomains(settings: Settings): string[] {
-  // An undercloud is seen to by Pulumi alone: nothing waits for it once it is installed.
-  return runsOnNode(settings) ? [`${settings.names}-${CONTROL_NODE}`] : [];
+/**
+ * The parts of a stack with these settings that were there before.
+ * @param living what is deployed: a control plane that moves to a node has had none so far
+ */
+export function deployedParts(settings: Settings, living: LivingCloud | undefined): DeployedParts {
+  if (settings.controlPlane === "tripleo") {
+    // An undercloud is seen to by Pulumi alone: nothing waits for it once it is installed.
+    const own = [...INVENTORY_FILES, ...SSH_FILES, VARIABLES_FILE];
+    return { files: [...accessFiles(settings), ...own], domains: [] };
+  }
+  if (!runsOnNode(settings) || !living || placementOf(living) !== "node") {
+    return { files: ACCESS_FILES, domains: [] };
+  }
+  return {
+    files: [...ACCESS_FILES, ...SSH_FILES],
+    domains: [`${settings.names}-${CONTROL_NODE}`],
+  };
 }
 
 /** The control plane that the settings ask for. */
