@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { PROJECT_DIRECTORY, Step } from "../step/step.ts";
-import { CMDLINE, type NodeImageFiles, type NodeImageSource } from "./plan.ts";
+import type { DomainType } from "../libvirt/domain-type.ts";
+import { cmdlineOf, type NodeImageFiles, type NodeImageSource } from "./plan.ts";
 
 /** What the node image is built from, besides the OpenStack image. */
 export const NODE_IMAGE_CONTEXT = join(PROJECT_DIRECTORY, "images/node");
@@ -14,6 +15,8 @@ export interface NodeImageArgs {
   imageId: pulumi.Input<string>;
   /** Hash of what is in NODE_IMAGE_CONTEXT. */
   contentHash: string;
+  /** What boots the image. Default "qemu": an image for emulated processors boots under KVM as well. */
+  domainType?: DomainType;
   /** Folder that all stacks of this machine share. */
   cacheDirectory: string;
   /** The stack's folder of outputs. */
@@ -30,10 +33,12 @@ export class NodeImage extends pulumi.ComponentResource {
   readonly initrd: pulumi.Output<string>;
   /** Tells this image from others, in names of volumes for instance. */
   readonly hash: pulumi.Output<string>;
-  readonly cmdline = CMDLINE;
+  /** Kernel arguments. */
+  readonly cmdline: string;
 
   constructor(name: string, args: NodeImageArgs, options?: pulumi.ComponentResourceOptions) {
     super("overcloud:index:NodeImage", name, {}, options);
+    this.cmdline = cmdlineOf(args.domainType ?? "qemu");
     const built = new Step(
       name,
       {

@@ -62,12 +62,13 @@ export class StandaloneMachines extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  #nodeImage({ imageId, nodeImageHash, outputDirectory }: MachinesArgs): BootFiles {
+  #nodeImage({ imageId, nodeImageHash, domainType, outputDirectory }: MachinesArgs): BootFiles {
     const image = new NodeImage(
       "node-image",
       {
         imageId,
         contentHash: nodeImageHash,
+        domainType,
         cacheDirectory: join(PROJECT_DIRECTORY, ".toolchain/node-images"),
         outputDirectory,
         // The pool has its own copy. With the stack's epoch, the preview of any repair would show the node replaced.

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { contentHash } from "../../../components/image/content-hash.ts";
 import { NODE_IMAGE_CONTEXT, NodeImage } from "../../../components/node-image/node-image.ts";
+import { cmdlineOf } from "../../../components/node-image/plan.ts";
 import { specificationSchema } from "../../../components/step/specification.ts";
 import { record, valueOf } from "../../support/pulumi.ts";
 
@@ -28,6 +29,11 @@ describe("the node image", () => {
     assert.equal(await valueOf(value.initrd), FILES.initrd);
     assert.equal(await valueOf(value.hash), "1");
     assert.match(value.cmdline, /(^| )init=\/usr\/lib\/overcloud\/node\/init( |$)/);
+  });
+
+  it("spares emulated processors instructions that are slow there, and KVM the detour", () => {
+    assert.match(cmdlineOf("qemu"), /clearcpuid=erms,fsrm/);
+    assert.doesNotMatch(cmdlineOf("kvm"), /clearcpuid/);
   });
 
   it("is one step, which runs again for another image or epoch", async () => {

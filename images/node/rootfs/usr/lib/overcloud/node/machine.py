@@ -34,3 +34,9 @@ def mount_kernel_file_systems():
 
 def load_modules():
     subprocess.run(["modprobe", "-a", "-q", *DRIVERS], check=False)
+
+
+def copies_by_one_instruction():
+    """Whether the kernel takes the processor's own instruction for fast."""
+    with open("/proc/cpuinfo", encoding="ascii") as file:
+        return " erms " in next((line for line in file if line.startswith("flags")), "")
