@@ -1,23 +1,31 @@
 import * as pulumi from "@pulumi/pulumi";
 import { SimulatedComputes } from "./components/compute/simulated-computes.ts";
 import { CredentialSeed } from "./components/credentials/seed.ts";
-import { deployedFiles, lostOf, makeControlPlane } from "./components/make-control-plane.ts";
+import { deployedParts, lostOf, makeControlPlane } from "./components/make-control-plane.ts";
 import { makeImage } from "./components/make-image.ts";
 import { makePlaybooks } from "./components/playbook/playbooks.ts";
 import { PROJECT_DIRECTORY } from "./components/step/step.ts";
 import { currentEpoch } from "./components/upkeep/epoch.ts";
+import { placementOf } from "./config/host.ts";
 import { loadSettings } from "./config/load.ts";
 
 const { settings, host } = await loadSettings();
 const stack = pulumi.getStack();
 const outputDirectory = `${PROJECT_DIRECTORY}/output/${stack}`;
+const deployed = deployedParts(settings, host.living);
 const { epoch, reasons } = await currentEpoch({
   directory: outputDirectory,
-  files: deployedFiles(settings),
+  files: deployed.files,
   host,
-  ...(await lostOf(settings, stack, outputDirectory)),
+  ...(await lostOf(settings, stack, { outputDirectory, domains: deployed.domains })),
   preview: pulumi.runtime.isDryRun(),
 });
+const placement = host.living && placementOf(host.living);
+if (placement !== undefined && placement !== settings.standalone.placement) {
+  await pulumi.log.warn(
+    `the control plane moves from ${placement} to ${settings.standalone.placement}: a new cloud takes its place, servers and databases are lost`,
+  );
+}
 if (reasons.length > 0) await pulumi.log.info(`to be repaired: ${reasons.join("; ")}`);
 
 const imageId = await makeImage("image", { settings, stack });
@@ -30,6 +38,7 @@ const controlPlane = await makeControlPlane("control-plane", {
   credentials: seed.credentials,
   outputDirectory,
   epoch,
+  dockerMajor: host.dockerMajor,
 });
 
 const computes = new SimulatedComputes(

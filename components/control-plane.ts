@@ -17,6 +17,8 @@ export interface ControlPlaneArgs {
   outputDirectory: string;
   /** Changes when waiting and writing has to be done again; see components/upkeep. */
   epoch: string;
+  /** Number before the first dot of the docker daemon's version. */
+  dockerMajor?: number | undefined;
 }
 
 /** What answers the OpenStack APIs, whichever kind it is: what simulated computes and the program need of it. */
@@ -41,11 +43,11 @@ export interface ControlPlane extends pulumi.Resource {
 
 /** What a stack tells of a virtual machine. */
 export interface NodeOutput {
-  /** The address that ssh goes to. */
-  address: string;
-  /** MACs of its two network cards. */
-  provisioningMac: string;
-  externalMac: string;
+  /** The address that ssh goes to; bare metal has none. */
+  address?: string;
+  /** MACs of the network cards that it has. */
+  provisioningMac?: string;
+  externalMac?: string;
   /** Name of the libvirt domain. */
   domain: string;
 }
@@ -53,9 +55,14 @@ export interface NodeOutput {
 /** Names of the files in the output folder that a deployed stack has. */
 export const ACCESS_FILES = ["clouds.yaml", "openrc", "inventory.yml"] as const;
 
+/** File with the password of a standalone stack's BMCs, where it has some. */
+export const BMC_PASSWORD_FILE = "bmc-password";
+
 /** Those of them that a stack has with the steps that its settings choose. */
 export function accessFiles(settings: Settings): readonly string[] {
-  if (settings.controlPlane === "standalone") return ACCESS_FILES;
+  if (settings.controlPlane === "standalone") {
+    return settings.baremetal > 0 ? [...ACCESS_FILES, BMC_PASSWORD_FILE] : ACCESS_FILES;
+  }
   return selects(settings, "run_deploy_overcloud", "simulate_compute_node")
     ? ACCESS_FILES
     : ["inventory.yml"];

@@ -7,7 +7,9 @@ export const integer = (minimum: number, maximum: number) =>
     .number({ error: `must be a whole number from ${minimum} to ${maximum}` })
     .refine((value) => Number.isInteger(value) && value >= minimum && value <= maximum, {
       error: `must be a whole number from ${minimum} to ${maximum}`,
-    });
+    })
+    // JSON knows a zero below zero.
+    .overwrite((value) => value + 0);
 
 export const choice = <const T extends [string, ...string[]]>(...values: T) =>
   z.enum(values, { error: `must be one of: ${values.join(", ")}` });

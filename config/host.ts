@@ -1,8 +1,10 @@
 import { createServer } from "node:net";
 import { totalmem } from "node:os";
 import { execa, ExecaError } from "execa";
+import { poolPath } from "../components/libvirt/plan.ts";
 import { labelOf, STACK_LABEL } from "../components/names.ts";
 import type { Settings } from "./schema.ts";
+import { runsOnNode, type Placement } from "./standalone.ts";
 
 /** What the machine has and uses, as far as settings must agree with it. What the stack itself uses is left out. */
 export interface HostFacts {
@@ -16,35 +18,61 @@ export interface HostFacts {
   foreignNames: string[];
   /** Containers of the stack that exist and do not run, with docker's word for what they are. */
   stopped: { name: string; state: string }[];
+  /** Number before the first dot of the docker daemon's version. */
+  dockerMajor?: number | undefined;
   /** What the stack's network was made for; undefined while there is none. */
   living?: LivingCloud | undefined;
 }
 
-/** Settings that a deployed cloud can't change, as labels of its network keep them. */
-export const LIVING_KEYS = ["controlPlane", "networking", "cidr", "tenantCidr"] as const;
+/** Settings that a deployed cloud can't change, as labels of its network keep them; some are for node placement alone. */
+export const LIVING_KEYS = [
+  "controlPlane",
+  "networking",
+  "cidr",
+  "tenantCidr",
+  "placement",
+  "externalCidr",
+  "pool",
+  "dataGb",
+] as const;
+
+export type LivingLabels = Partial<Record<(typeof LIVING_KEYS)[number], string>>;
 
 /** Labels of a stack's network, by which later settings are held against what is deployed. */
-export function livingLabels({
-  controlPlane,
-  networking,
-  network,
-}: Pick<Settings, "controlPlane" | "networking" | "network">): Record<
-  (typeof LIVING_KEYS)[number],
-  string
-> {
-  return { controlPlane, networking, cidr: network.cidr, tenantCidr: network.tenantCidr };
+export function livingLabels(settings: Settings): LivingLabels {
+  const { controlPlane, networking, network, standalone, libvirt, names } = settings;
+  return {
+    controlPlane,
+    networking,
+    cidr: network.cidr,
+    tenantCidr: network.tenantCidr,
+    // Containers go without: what was deployed before there was a choice has no such label.
+    ...(runsOnNode(settings) && {
+      placement: "node",
+      externalCidr: libvirt.networks.external.cidr,
+      pool: poolPath(libvirt, names),
+      dataGb: String(standalone.node.dataGb),
+    }),
+  };
 }
 
-export type LivingCloud = { name: string } & Partial<Record<(typeof LIVING_KEYS)[number], string>>;
+export type LivingCloud = { name: string } & LivingLabels;
+
+/** Where the services of a deployed standalone cloud run; undefined for another kind of cloud. */
+export function placementOf({ controlPlane, placement }: LivingCloud): Placement | undefined {
+  if (controlPlane !== "standalone") return undefined;
+  return placement === "node" ? "node" : "containers";
+}
 
 /**
  * Looks at the machine. Takes well under a second and changes nothing.
  * @throws Error, one sentence, when the docker daemon does not answer.
  */
 export async function readHostFacts(stack: string, ports: readonly number[]): Promise<HostFacts> {
-  const [containers, networks, routes, busy] = await Promise.all([
+  const [containers, networks, version, routes, busy] = await Promise.all([
     rows("ps", ["--all"], [".Names", label("stack"), ".State", ".Ports"]),
     rows("network", ["ls"], [".Name", label("stack"), ".ID", ...LIVING_KEYS.map(label)]),
+    docker("version", "--format", "{{.Server.Version}}"),
     readRoutes(),
     Promise.all(ports.map(async (port) => ((await isFree(port)) ? [] : [port]))),
   ]);
@@ -65,6 +93,7 @@ export async function readHostFacts(stack: string, ports: readonly number[]): Pr
     stopped: own
       .map(([name = "", , state = ""]) => ({ name, state }))
       .filter(({ state }) => state !== "running"),
+    dockerMajor: Number(version.split(".")[0]),
     living: ownNetwork && livingCloud(ownNetwork),
   };
 }

@@ -42,7 +42,7 @@ const vlan = (id: number, network: string) =>
     })
     .prefault({});
 
-/** The key `libvirt`: networks and virtual machines of `controlPlane: tripleo`. */
+/** The key `libvirt`: networks and virtual machines. */
 export const libvirtSchema = z
   .strictObject({
     /** Where libvirt answers. */
@@ -91,13 +91,15 @@ export const libvirtSchema = z
         compute: z
           .strictObject({ count: integer(0, 1000).default(1), ...sizes(1, 6144, 30) })
           .prefault({}),
+        /** Each of the machines that the key `baremetal` counts. */
+        baremetal: z.strictObject(sizes(1, 1024, 10)).prefault({}),
       })
       .prefault({}),
     networks: z
       .strictObject({
         /** Isolated; the hypervisor has its last address, the undercloud its first. */
         provisioning: z.strictObject({ cidr: cidr.default("192.168.24.0/24") }).prefault({}),
-        /** Behind the hypervisor's NAT, which has its first address. */
+        /** The hypervisor has its first address; behind its NAT, but for a standalone control plane. */
         external: z
           .strictObject({
             cidr: cidr.default("192.168.22.0/24"),
@@ -136,12 +138,21 @@ export function dhcpPlaces({ networks: { external } }: LibvirtSettings): {
   };
 }
 
-/** Every network of the settings with its key. */
-export function libvirtNetworks({ networks, vlans }: LibvirtSettings): [string, string][] {
+/** Those of the two networks that are used, with their keys. */
+export function usedNetworks(
+  { networks }: LibvirtSettings,
+  used: Record<keyof LibvirtSettings["networks"], boolean>,
+): [string, string][] {
+  return (["provisioning", "external"] as const)
+    .filter((name) => used[name])
+    .map((name) => [`libvirt.networks.${name}.cidr`, networks[name].cidr]);
+}
+
+/** Every network of a TripleO stack with its key. */
+export function libvirtNetworks(settings: LibvirtSettings): [string, string][] {
   return [
-    ["libvirt.networks.provisioning.cidr", networks.provisioning.cidr],
-    ["libvirt.networks.external.cidr", networks.external.cidr],
-    ...Object.entries(vlans).map(([name, { cidr }]): [string, string] => [
+    ...usedNetworks(settings, { provisioning: true, external: true }),
+    ...Object.entries(settings.vlans).map(([name, { cidr }]): [string, string] => [
       `libvirt.vlans.${name}.cidr`,
       cidr,
     ]),
@@ -152,7 +163,7 @@ export function libvirtNetworks({ networks, vlans }: LibvirtSettings): [string, 
 export function checkLibvirt(settings: LibvirtSettings, names: string): Problem[] {
   return [
     ...checkImage(settings),
-    ...checkOverlaps(settings),
+    ...checkOverlaps(libvirtNetworks(settings)),
     ...checkRanges(settings),
     ...checkVlans(settings),
     ...checkNames(settings, names),
@@ -183,8 +194,8 @@ function checkImage({ image: { source, sha256, kernel, initrd } }: LibvirtSettin
   return problems;
 }
 
-function checkOverlaps(settings: LibvirtSettings): Problem[] {
-  const networks = libvirtNetworks(settings);
+/** Networks, with their keys, that overlap one another. */
+export function checkOverlaps(networks: readonly [string, string][]): Problem[] {
   return networks.flatMap(([key, value], position) =>
     networks
       .slice(0, position)
@@ -230,28 +241,41 @@ function checkRanges(settings: LibvirtSettings): Problem[] {
     );
   }
 
-  const { first, last } = dhcpPlaces(settings);
-  const external = networks.external.cidr;
-  const key = networks.external.dhcp
-    ? "libvirt.networks.external.dhcp"
-    : "libvirt.networks.external.cidr";
-  const value = networks.external.dhcp ?? external;
-  const involves = ["libvirt.networks.external.cidr", "libvirt.nodes.compute.count"];
-  const needed = 1 + MAX_CONTROLLERS + nodes.compute.count;
-  if (first < 2 || last > usableAddresses(external) || first > last) {
-    const message = networks.external.dhcp
-      ? `must be a range within ${external}, start before end, without ${external.split("/")[0]} and the two addresses at its ends`
-      : `is too small: nodes get its ${DHCP.first}th to ${DHCP.last}th address; choose a larger network, or set libvirt.networks.external.dhcp`;
-    problems.push({ key, value, message, involves });
-  } else if (last - first + 1 < needed) {
-    problems.push({
-      key: "libvirt.nodes.compute.count",
-      value: nodes.compute.count,
-      message: `needs ${needed} addresses with the undercloud and ${MAX_CONTROLLERS} controllers, libvirt.networks.external.dhcp has ${last - first + 1}`,
-      involves: [...involves, "libvirt.networks.external.dhcp"],
-    });
-  }
+  problems.push(...checkDhcp(settings, nodes.compute.count));
   return problems;
+}
+
+/**
+ * Whether the external network has an address for every node that may be on it.
+ * @param computes how many of them are computes
+ */
+export function checkDhcp(settings: LibvirtSettings, computes: number): Problem[] {
+  const { external } = settings.networks;
+  const { first, last } = dhcpPlaces(settings);
+  const key = external.dhcp ? "libvirt.networks.external.dhcp" : "libvirt.networks.external.cidr";
+  const value = external.dhcp ?? external.cidr;
+  const involves = ["libvirt.networks.external.cidr", "libvirt.nodes.compute.count"];
+  const needed = 1 + MAX_CONTROLLERS + computes;
+  if (first < 2 || last > usableAddresses(external.cidr) || first > last) {
+    const message = external.dhcp
+      ? `must be a range within ${external.cidr}, start before end, without ${external.cidr.split("/")[0]} and the two addresses at its ends`
+      : `is too small: nodes get its ${DHCP.first}th to ${DHCP.last}th address; choose a larger network, or set libvirt.networks.external.dhcp`;
+    return [{ key, value, message, involves }];
+  }
+  if (last - first + 1 >= needed) return [];
+  const range = `libvirt.networks.external.dhcp has ${last - first + 1}`;
+  if (computes === 0) {
+    const message = `is too small: an undercloud and ${MAX_CONTROLLERS} controllers have their places in it, ${range}`;
+    return [{ key, value, message, involves }];
+  }
+  return [
+    {
+      key: "libvirt.nodes.compute.count",
+      value: computes,
+      message: `needs ${needed} addresses with the undercloud and ${MAX_CONTROLLERS} controllers, ${range}`,
+      involves: [...involves, "libvirt.networks.external.dhcp"],
+    },
+  ];
 }
 
 function checkVlans({ vlans }: LibvirtSettings): Problem[] {
@@ -292,16 +316,7 @@ export function checkLibvirtHost(
   host: Pick<HostFacts, "memoryMb" | "routes">,
   ownBridges: readonly string[],
 ): Problem[] {
-  const routes = host.routes.filter(({ device }) => !ownBridges.includes(device));
-  const problems: Problem[] = libvirtNetworks(settings).flatMap(([key, value]) =>
-    routes
-      .filter((route) => overlap(value, route.cidr))
-      .map(({ cidr, device }) => ({
-        key,
-        value,
-        message: `overlaps this machine's route to ${cidr} (${device}); choose another network`,
-      })),
-  );
+  const problems = checkRoutes(libvirtNetworks(settings), host, ownBridges);
   const needed = nodesMemoryMb(settings) + HOST_RESERVE_MB;
   if (needed > host.memoryMb) {
     const { undercloud, controller, compute } = settings.nodes;
@@ -313,7 +328,25 @@ export function checkLibvirtHost(
   return problems;
 }
 
-/** Memory of all nodes in MiB. */
+/** Networks, with their keys, that the machine has routes to; those to the stack's own bridges are no obstacle. */
+export function checkRoutes(
+  networks: readonly [string, string][],
+  host: Pick<HostFacts, "routes">,
+  ownBridges: readonly string[],
+): Problem[] {
+  const routes = host.routes.filter(({ device }) => !ownBridges.includes(device));
+  return networks.flatMap(([key, value]) =>
+    routes
+      .filter((route) => overlap(value, route.cidr))
+      .map(({ cidr, device }) => ({
+        key,
+        value,
+        message: `overlaps this machine's route to ${cidr} (${device}); choose another network`,
+      })),
+  );
+}
+
+/** Memory of a TripleO stack's nodes in MiB. */
 export function nodesMemoryMb({ nodes }: LibvirtSettings): number {
   const { undercloud, controller, compute } = nodes;
   return (

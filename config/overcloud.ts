@@ -3,6 +3,7 @@ import { productVersions, RELEASES } from "../components/overcloud/release.ts";
 import { selectSteps } from "../components/overcloud/steps.ts";
 import { address, boolean, choice, integer } from "./fields.ts";
 import type { Problem } from "./problems.ts";
+import { movePlacementSchema } from "./standalone.ts";
 
 const line = (what: string) =>
   z
@@ -126,12 +127,14 @@ export const stepsSchema = names.default([]);
 /** The key `skip`: steps and groups to leave out. */
 export const skipSchema = names.default([]);
 
-/** The key `confirm`: a new value lets the destructive step run, once. */
+/** The key `confirm`: what is destructive happens only when it is named here. */
 export const confirmSchema = z
   .strictObject({
-    /** Lets rebuild_vms replace every VM of the stack. */
+    /** Lets the placement of a deployed standalone control plane change to this one; its databases are lost. */
+    movePlacement: movePlacementSchema,
+    /** Each new value lets rebuild_vms replace every VM of the stack. */
     rebuildVms: line("text").default(""),
-    /** Lets cleanup_infrared remove Infrared's environment and workspace. */
+    /** Each new value lets cleanup_infrared remove Infrared's environment and workspace. */
     cleanupInfrared: line("text").default(""),
   })
   .prefault({});

@@ -1,7 +1,7 @@
 import { indexOf } from "../components/compute/hosts.ts";
 import { SERVICES } from "../components/standalone/services.ts";
 import { undercloudTarget } from "../components/infrared/target.ts";
-import { bridgesOf } from "../components/libvirt/plan.ts";
+import { bridgesOf, poolPath } from "../components/libvirt/plan.ts";
 import { KEEPER_NAME } from "../components/names.ts";
 import { COMPUTE_RELEASES, computeReleaseOf } from "../components/overcloud/release.ts";
 import { selectSteps } from "../components/overcloud/steps.ts";
@@ -10,13 +10,21 @@ import { checkInfrared } from "./infrared.ts";
 import {
   checkLibvirt,
   checkLibvirtHost,
+  checkRoutes,
   HOST_RESERVE_MB,
   libvirtNetworks,
   MAX_CONTROLLERS,
   nodesMemoryMb,
 } from "./libvirt.ts";
 import { checkBmcPorts, checkOvercloud } from "./overcloud.ts";
-import type { HostFacts } from "./host.ts";
+import {
+  checkStandalone,
+  hasMachines,
+  machinesMemoryMb,
+  runsOnNode,
+  standaloneNetworks,
+} from "./standalone.ts";
+import { placementOf, type HostFacts, type LivingCloud } from "./host.ts";
 import type { Problem } from "./problems.ts";
 import type { Networking, Settings } from "./schema.ts";
 
@@ -32,7 +40,8 @@ export const COMPUTE_MEMORY_MB: Record<Networking, number> = { ovn: 160, ovs: 31
 /** Rules that involve several keys: pure, so that they hold on any machine. */
 export function checkSettings(settings: Settings): Problem[] {
   const { network, computes, compute, ports } = settings;
-  const problems: Problem[] = settings.controlPlane === "tripleo" ? checkTripleo(settings) : [];
+  const problems =
+    settings.controlPlane === "tripleo" ? checkTripleo(settings) : checkStandaloneCloud(settings);
 
   const needed = FIRST_COMPUTE_OFFSET - 1 + computes;
   for (const key of ["cidr", "tunnelCidr"] as const) {
@@ -88,6 +97,30 @@ export function checkSettings(settings: Settings): Problem[] {
   return problems;
 }
 
+/** Rules of `controlPlane: standalone`. */
+function checkStandaloneCloud(settings: Settings): Problem[] {
+  const { network, overcloud, baremetal } = settings;
+  return [
+    ...checkStandalone(settings),
+    ...checkApart(network, standaloneNetworks(settings)),
+    ...checkBmcPorts(overcloud, baremetal),
+  ];
+}
+
+/** The computes' networks are none of libvirt's. */
+function checkApart(network: Settings["network"], others: readonly [string, string][]): Problem[] {
+  return (["cidr", "tunnelCidr"] as const).flatMap((key) =>
+    others
+      .filter(([, other]) => overlap(network[key], other))
+      .map(([otherKey, other]) => ({
+        key: `network.${key}`,
+        value: network[key],
+        message: `overlaps ${otherKey} (${other})`,
+        involves: [otherKey],
+      })),
+  );
+}
+
 /** Rules of `controlPlane: tripleo`; its keys are nobody's business otherwise. */
 function checkTripleo(settings: Settings): Problem[] {
   const { names, computes, network, libvirt, overcloud } = settings;
@@ -98,12 +131,14 @@ function checkTripleo(settings: Settings): Problem[] {
     ...checkOvercloud(settings),
     ...checkBmcPorts(overcloud, MAX_CONTROLLERS + compute.count),
   ];
-  for (const key of ["cidr", "tunnelCidr"] as const) {
-    for (const [otherKey, other] of libvirtNetworks(libvirt)) {
-      if (!overlap(network[key], other)) continue;
-      const message = `overlaps ${otherKey} (${other})`;
-      problems.push({ key: `network.${key}`, value: network[key], message, involves: [otherKey] });
-    }
+  problems.push(...checkApart(network, libvirtNetworks(libvirt)));
+  if (settings.baremetal > 0) {
+    problems.push({
+      key: "baremetal",
+      value: settings.baremetal,
+      message: "is for controlPlane standalone; the nodes of an overcloud are libvirt.nodes",
+      involves: ["controlPlane"],
+    });
   }
   if (computes > 0 && compute.count === 0) {
     problems.push({
@@ -138,6 +173,7 @@ function checkTripleo(settings: Settings): Problem[] {
 /** Rules that involve the machine. */
 export function checkHost(settings: Settings, host: HostFacts): Problem[] {
   const { network, computes, networking, ports } = settings;
+  const bridges = Object.values(bridgesOf(settings.names));
   const problems: Problem[] = [];
   for (const [key, value] of [
     ["network.cidr", network.cidr],
@@ -152,12 +188,12 @@ export function checkHost(settings: Settings, host: HostFacts): Problem[] {
     }
   }
   const tripleo = settings.controlPlane === "tripleo";
-  if (tripleo) {
-    problems.push(
-      ...checkLibvirtHost(settings.libvirt, host, Object.values(bridgesOf(settings.names))),
-    );
-  }
-  for (const [api, port] of tripleo ? [] : Object.entries(ports)) {
+  problems.push(
+    ...(tripleo
+      ? checkLibvirtHost(settings.libvirt, host, bridges)
+      : checkRoutes(standaloneNetworks(settings), host, bridges)),
+  );
+  for (const [api, port] of tripleo || runsOnNode(settings) ? [] : Object.entries(ports)) {
     if (host.portsInUse.includes(port)) {
       problems.push({
         key: `ports.${api}`,
@@ -167,21 +203,27 @@ export function checkHost(settings: Settings, host: HostFacts): Problem[] {
     }
   }
   problems.push(...checkNames(settings, host), ...checkLiving(settings, host));
-  const base = tripleo
-    ? nodesMemoryMb(settings.libvirt) + HOST_RESERVE_MB
-    : CONTROL_PLANE_MEMORY_MB;
+  const base = baseMemoryMb(settings);
   const needed = base + computes * COMPUTE_MEMORY_MB[networking];
   // Nodes that do not fit by themselves are reported as what they are.
   if (needed > host.memoryMb && !(tripleo && base > host.memoryMb)) {
     const most = Math.max(0, Math.floor((host.memoryMb - base) / COMPUTE_MEMORY_MB[networking]));
+    const machines = !tripleo && hasMachines(settings) ? " and its machines" : "";
     problems.push({
       key: "computes",
       value: computes,
-      message: `needs about ${needed} MiB of memory (${base} for the control plane and ${COMPUTE_MEMORY_MB[networking]} for each compute), this machine has ${host.memoryMb}; at most ${most} fit`,
-      involves: ["networking", "libvirt.nodes"],
+      message: `needs about ${needed} MiB of memory (${base} for the control plane${machines} and ${COMPUTE_MEMORY_MB[networking]} for each compute), this machine has ${host.memoryMb}; at most ${most} fit`,
+      involves: ["networking", "libvirt.nodes", "standalone", "baremetal"],
     });
   }
   return problems;
+}
+
+/** Memory in MiB that the stack takes without its simulated computes. */
+function baseMemoryMb(settings: Settings): number {
+  if (settings.controlPlane === "tripleo") return nodesMemoryMb(settings.libvirt) + HOST_RESERVE_MB;
+  const services = runsOnNode(settings) ? 0 : CONTROL_PLANE_MEMORY_MB;
+  return services + machinesMemoryMb(settings);
 }
 
 /** Docker objects of somebody else must not have the names that this stack gives to its own. */
@@ -209,24 +251,50 @@ function checkNames(
 
 /** What a deployed cloud keeps in its databases and addresses can't be changed under it. */
 function checkLiving(settings: Settings, { living }: HostFacts): Problem[] {
-  const { controlPlane, names, networking, network } = settings;
+  const { controlPlane, names, networking, network, standalone, libvirt } = settings;
   if (living === undefined) return [];
-  const pairs = [
+  const pairs: [key: string, value: unknown, deployed: string | undefined][] = [
     ["controlPlane", controlPlane, living.controlPlane],
     ["names", names, living.name],
     ["networking", networking, living.networking],
     ["network.cidr", network.cidr, living.cidr],
     ["network.tenantCidr", network.tenantCidr, living.tenantCidr],
-  ] as const;
-  return pairs.flatMap(([key, value, deployed]) =>
-    deployed === undefined || deployed === value
-      ? []
-      : [
-          {
-            key,
-            value,
-            message: `can't be changed while the stack is deployed with ${deployed}: set it back, or run \`pulumi destroy\` first`,
-          },
-        ],
-  );
+  ];
+  if (runsOnNode(settings)) {
+    pairs.push(
+      ["libvirt.networks.external.cidr", libvirt.networks.external.cidr, living.externalCidr],
+      ["libvirt.pool", poolPath(libvirt, names), living.pool],
+      ["standalone.node.dataGb", standalone.node.dataGb, living.dataGb],
+    );
+  }
+  return [
+    ...checkMove(settings, living),
+    ...pairs.flatMap(([key, value, deployed]) =>
+      deployed === undefined || deployed === String(value)
+        ? []
+        : [
+            {
+              key,
+              value,
+              message: `can't be changed while the stack is deployed with ${deployed}: set it back, or run \`pulumi destroy\` first`,
+            },
+          ],
+    ),
+  ];
+}
+
+/** A control plane that moves leaves its databases behind, and every server with them: somebody has to want that. */
+function checkMove(settings: Settings, living: LivingCloud): Problem[] {
+  const from = placementOf(living);
+  const { placement } = settings.standalone;
+  if (from === undefined || settings.controlPlane === "tripleo" || from === placement) return [];
+  if (settings.confirm.movePlacement === placement) return [];
+  return [
+    {
+      key: "standalone.placement",
+      value: placement,
+      message: `can't be changed from ${from} without losing the cloud's databases, servers included: set it back, or set confirm.movePlacement to ${placement} to have a new cloud made in its place`,
+      involves: ["confirm.movePlacement"],
+    },
+  ];
 }

@@ -3,6 +3,7 @@ import { choice, cidr, integer } from "./fields.ts";
 import { infraredSchema } from "./infrared.ts";
 import { libvirtSchema } from "./libvirt.ts";
 import { playbooksSchema } from "./playbooks.ts";
+import { baremetalSchema, standaloneSchema } from "./standalone.ts";
 import { confirmSchema, overcloudSchema, skipSchema, stepsSchema } from "./overcloud.ts";
 
 /** The most computes one stack takes: a Linux bridge has 1024 ports, the control plane and the host need some. */
@@ -61,7 +62,11 @@ export const settingsSchema = z.strictObject({
       nova: port.default(8774),
     })
     .prefault({}),
-  /** Networks and virtual machines of `controlPlane: tripleo`. */
+  /** Where a standalone control plane runs. */
+  standalone: standaloneSchema,
+  /** Number of machines beside a standalone cloud that have nothing on them and are switched by their BMCs. */
+  baremetal: baremetalSchema,
+  /** Networks and virtual machines. */
   libvirt: libvirtSchema,
   /** The tool that installs its undercloud. */
   infrared: infraredSchema,

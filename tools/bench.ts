@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { PROJECT_DIRECTORY } from "../components/step/step.ts";
 import type { Networking } from "../config/schema.ts";
+import type { Placement } from "../config/standalone.ts";
 import { containers, docker, ScratchStack } from "./scratch-stack.ts";
 
 /** What one round measured: seconds, MiB or counts by name. */
@@ -14,8 +15,9 @@ type Round = Record<string, number>;
 const STACK = "itest-bench";
 
 /**
- * Deploys a stack of its own again and again and measures what users wait for and what it costs. Writes a result file
- * with the machine, the date and the spread; judges nothing.
+ * Deploys a stack of its own again and again and measures what users wait for and what it costs, with each placement
+ * that is asked for: `--placement containers,node` compares both. Writes a result file for each with the machine, the
+ * date and the spread; judges nothing.
  */
 async function bench(argv: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -23,24 +25,52 @@ async function bench(argv: readonly string[]): Promise<void> {
     options: {
       rounds: { type: "string", default: "3" },
       networking: { type: "string", default: "ovn" },
+      placement: { type: "string", default: "containers" },
     },
   });
   const networking = values.networking as Networking;
-  const rounds: Round[] = [];
-  for (let round = 1; round <= Number(values.rounds); round += 1) {
-    console.log(`bench: round ${round} of ${values.rounds}, ${networking}`);
-    rounds.push(await measure(networking));
+  const medians: Record<string, Round> = {};
+  for (const placement of values.placement.split(",") as Placement[]) {
+    const rounds: Round[] = [];
+    for (let round = 1; round <= Number(values.rounds); round += 1) {
+      console.log(`bench: round ${round} of ${values.rounds}, ${networking}, ${placement}`);
+      rounds.push(await measure(networking, placement));
+    }
+    const summary = summarise(rounds);
+    write(networking, placement, { rounds, summary });
+    console.table(summary);
+    medians[placement] = Object.fromEntries(
+      Object.entries(summary).map(([name, { median }]) => [name, median]),
+    );
   }
-  const report = { date: new Date().toISOString(), machine: machine(), networking, rounds };
+  if (Object.keys(medians).length > 1) console.table(beside(medians));
+}
+
+function write(networking: Networking, placement: Placement, results: object): void {
+  const date = new Date().toISOString();
+  const report = { date, machine: machine(), networking, placement, ...results };
   const directory = join(PROJECT_DIRECTORY, "bench");
   mkdirSync(directory, { recursive: true });
-  const file = join(directory, `${report.date.slice(0, 10)}-${networking}.json`);
-  writeFileSync(file, `${JSON.stringify({ ...report, summary: summarise(rounds) }, null, 2)}\n`);
-  console.table(summarise(rounds));
+  const kind = placement === "node" ? `${networking}-node` : networking;
+  const file = join(directory, `${date.slice(0, 10)}-${kind}.json`);
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
   console.log(`bench: written to ${file}`);
 }
 
-async function measure(networking: Networking): Promise<Round> {
+/** Medians of several placements, by what was measured. */
+function beside(medians: Record<string, Round>): Record<string, Round> {
+  const names = new Set(Object.values(medians).flatMap((round) => Object.keys(round)));
+  return Object.fromEntries(
+    [...names].map((name) => [
+      name,
+      Object.fromEntries(
+        Object.entries(medians).map(([placement, round]) => [placement, round[name] ?? Number.NaN]),
+      ),
+    ]),
+  );
+}
+
+async function measure(networking: Networking, placement: Placement): Promise<Round> {
   const stack = new ScratchStack(STACK);
   const round: Round = {};
   const timed = async (name: string, work: () => Promise<unknown>) => {
@@ -53,6 +83,8 @@ async function measure(networking: Networking): Promise<Round> {
     await stack.create({
       computes: 3,
       networking,
+      "standalone.placement": placement,
+      "libvirt.networks.external.cidr": "10.79.216.0/24",
       "network.cidr": "10.79.160.0/20",
       "network.tunnelCidr": "10.79.176.0/20",
       "network.tenantCidr": "10.103.0.0/16",
@@ -72,7 +104,7 @@ async function measure(networking: Networking): Promise<Round> {
     }
     await stack.configure({ computes: 8 });
     await timed("+5 computes registered, s", () => stack.up());
-    round["control plane, MiB PSS"] = await pss("control-plane");
+    round["control plane, MiB PSS"] = placement === "node" ? nodePss() : await pss("control-plane");
     round["simulated compute, MiB PSS"] = (await pss("simulated-compute")) / 8;
     await stack.configure({ computes: 3, scaleDown: "delete" });
     await timed("-5 computes with nothing left, s", () => stack.up());
@@ -133,6 +165,12 @@ async function pss(role: string): Promise<number> {
     }
   }
   return Math.round(kibibytes / 1024);
+}
+
+/** The same of the node's virtual machine, whatever of its memory the services in it use. */
+function nodePss(): number {
+  const pid = readFileSync(`/run/libvirt/qemu/${STACK}-controller-0.pid`, "utf8").trim();
+  return Math.round(pssOf(pid) / 1024);
 }
 
 function pssOf(pid: string): number {

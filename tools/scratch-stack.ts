@@ -18,6 +18,8 @@ export interface Outputs {
   cloudsYaml: string;
   openrc: string;
   inventory: string;
+  sshConfig?: string;
+  nodes?: Record<string, { address?: string; domain: string }>;
 }
 
 /** Minutes that one `pulumi` call may take before the test counts as hung. */

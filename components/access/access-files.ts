@@ -1,8 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../../config/schema.ts";
-import { ACCESS_FILES } from "../control-plane.ts";
+import type { BmcPlan } from "../bmc/plan.ts";
+import { accessFiles, BMC_PASSWORD_FILE } from "../control-plane.ts";
 import { planComputes } from "../compute/plan.ts";
 import type { Credentials } from "../credentials/derive.ts";
+import type { MachinesPlan } from "../libvirt/plan.ts";
+import { sshPaths } from "../libvirt/ssh-files.ts";
 import type { ControlPlanePlan } from "../standalone/plan.ts";
 import { MICROVERSIONS } from "../standalone/services.ts";
 import { Step } from "../step/step.ts";
@@ -15,24 +18,30 @@ export interface AccessFilesArgs {
   /** Where the files go; removed with everything in it when the stack is destroyed. */
   directory: string;
   plan: ControlPlanePlan;
+  machines: MachinesPlan;
+  bmcs: BmcPlan[];
   credentials: pulumi.Output<Credentials>;
   /** Changes when the files have to be written again; see components/upkeep. */
   epoch: string;
 }
 
-/** clouds.yaml, openrc and the ansible inventory, mode 0600, in the stack's output folder. */
+/** clouds.yaml, openrc, the ansible inventory and the BMCs' password, mode 0600, in the stack's output folder. */
 export class AccessFiles extends pulumi.ComponentResource {
   readonly cloudsYaml: string;
   readonly openrc: string;
   readonly inventory: string;
+  /** Where there are nodes. */
+  readonly sshConfig?: string;
 
   constructor(name: string, args: AccessFilesArgs, options?: pulumi.ComponentResourceOptions) {
     super("overcloud:index:AccessFiles", name, {}, options);
-    const { settings, stack, directory, plan } = args;
+    const { settings, stack, directory, plan, machines, bmcs } = args;
+    const { configFile } = sshPaths(directory);
+    if (machines.networks.external) this.sshConfig = configFile;
     this.cloudsYaml = `${directory}/clouds.yaml`;
     this.openrc = `${directory}/openrc`;
     this.inventory = `${directory}/inventory.yml`;
-    const contents = args.credentials.apply(({ passwords }) => {
+    const contents = args.credentials.apply(({ passwords, bmcPassword }) => {
       const access = {
         cloud: stack,
         authUrl: plan.endpoints.keystone.public,
@@ -46,10 +55,17 @@ export class AccessFiles extends pulumi.ComponentResource {
           plan.services,
           planComputes(settings, stack),
           stackVariables(settings, stack, directory),
+          {
+            machines,
+            bmcs,
+            configFile,
+            bmcPasswordFile: `${directory}/${BMC_PASSWORD_FILE}`,
+          },
         ),
+        ...(bmcs.length > 0 && { [BMC_PASSWORD_FILE]: bmcPassword }),
       });
     });
-    const files = { directory, names: ACCESS_FILES };
+    const files = { directory, names: accessFiles(settings) };
     new Step(
       "access-files",
       {

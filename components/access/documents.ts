@@ -9,7 +9,9 @@ import {
 } from "../libvirt/access.ts";
 import type { TopologyPlan } from "../libvirt/plan.ts";
 import type { ServicePlan } from "../standalone/plan.ts";
+import { controlNodeOf } from "../standalone/control-node.ts";
 import { REGION } from "../standalone/services.ts";
+import { machineGroups, onNode, type MachinesAccess } from "./machines.ts";
 
 /** What a user of the cloud needs to know. */
 export interface Access {
@@ -106,27 +108,35 @@ export function stackVariables(
   };
 }
 
-/** An ansible inventory of the cloud: its service containers and computes, reached through docker. */
+/**
+ * An ansible inventory of the cloud: its services and computes, reached through docker, or by ssh where services run on
+ * a node; and its virtual machines.
+ */
 export function inventory(
   services: Pick<ServicePlan, "name" | "containerName" | "address">[],
   computes: ComputePlan[],
   variables: StackVariables,
+  access?: MachinesAccess,
 ): string {
+  const node = access && controlNodeOf(access.machines);
   return inventoryOf(variables, {
     hypervisor: HYPERVISOR,
     undercloud: { hosts: {} },
     controllers: { hosts: {} },
+    baremetal: { hosts: {} },
+    ...(access && machineGroups(access)),
     control_plane: {
       hosts: Object.fromEntries(
         services.map(({ name, containerName, address }) => [
           name,
-          inContainer(containerName, { overcloud_service: name, address }),
+          node
+            ? { ...onNode(address, access.configFile), overcloud_service: name, address }
+            : inContainer(containerName, { overcloud_service: name, address }),
         ]),
       ),
     },
     computes: { children: { simulated_computes: {} } },
     simulated_computes: { hosts: simulatedHosts(computes, ({ host }) => host) },
-    baremetal: { hosts: {} },
   });
 }
 

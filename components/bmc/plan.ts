@@ -1,8 +1,8 @@
 import { MAX_CONTROLLERS } from "../../config/libvirt.ts";
 import type { OvercloudSettings } from "../../config/overcloud.ts";
-import type { NodePlan, TopologyPlan } from "../libvirt/plan.ts";
+import type { MachinePlan, MachinesPlan } from "../libvirt/plan.ts";
 
-/** A virtual BMC: what switches one overcloud node on and off by IPMI. */
+/** A virtual BMC: what switches one machine on and off by IPMI. */
 export interface BmcPlan {
   /** Name of the node. */
   node: string;
@@ -14,27 +14,27 @@ export interface BmcPlan {
 }
 
 /**
- * One BMC for each overcloud node. Ports follow from role and index, so that a role grows and shrinks without touching
- * who stays.
+ * One BMC for each machine that is switched by one. Ports follow from role and index, so that a role grows and shrinks
+ * without touching who stays.
  */
 export function planBmcs(
-  { networks, nodes }: TopologyPlan,
+  { networks, nodes }: MachinesPlan,
   { firstPort, user }: OvercloudSettings["bmc"],
 ): BmcPlan[] {
-  return nodes.flatMap((node) => {
-    const place = placeOf(node);
-    if (place === undefined) return [];
-    return {
+  const { provisioning } = networks;
+  if (!provisioning) return [];
+  return nodes
+    .filter(({ power }) => power === "bmc")
+    .map((node) => ({
       node: node.name,
       domainName: node.domainName,
-      address: networks.provisioning.hostAddress,
-      port: firstPort + place,
+      address: provisioning.hostAddress,
+      port: firstPort + placeOf(node),
       username: user,
-    };
-  });
+    }));
 }
 
-function placeOf({ role, index }: NodePlan): number | undefined {
-  if (role === "undercloud") return undefined;
-  return role === "controller" ? index : MAX_CONTROLLERS + index;
+/** Bare metal is never in one stack with an overcloud's nodes. */
+function placeOf({ role, index }: MachinePlan): number {
+  return role === "compute" ? MAX_CONTROLLERS + index : index;
 }

@@ -1,23 +1,27 @@
-import type { Role, TopologyPlan } from "./plan.ts";
+import type { NodeOutput } from "../control-plane.ts";
+import type { MachinesPlan, Role, TopologyPlan } from "./plan.ts";
 
 /** Names of the files by which nodes are reached, in the stack's output folder. */
 export const SSH_FILES = ["ssh/id_ed25519", "ssh/id_ed25519.pub", "ssh/config"] as const;
 
+/** Who logs in to nodes, by their role; to bare metal nobody does. */
+export type Users = Record<Exclude<Role, "baremetal">, string>;
+
 /** How nodes are reached. */
 export interface NodesAccess {
-  /** Who logs in, by role: it changes as the deployment goes on. */
-  users: Record<Role, string>;
+  /** It changes as the deployment goes on. */
+  users: Users;
   /** Path of the private key. */
   keyFile: string;
 }
 
-/** Before the undercloud is installed: what cloud-init made. */
-export function firstUsers(user: string): Record<Role, string> {
+/** Before the undercloud is installed: what cloud-init made. A standalone control plane's node has root alone. */
+export function firstUsers(user: string): Users {
   return { undercloud: user, controller: "root", compute: "root" };
 }
 
 /** After the deployment: it gives overcloud nodes a system with a user of its own. */
-export function deployedUsers(user: string, overcloudUser: string): Record<Role, string> {
+export function deployedUsers(user: string, overcloudUser: string): Users {
   return { undercloud: user, controller: overcloudUser, compute: overcloudUser };
 }
 
@@ -33,21 +37,38 @@ const OPTIONS = {
 };
 
 /** An ssh configuration in which nodes have their names: `ssh -F FILE undercloud-0`. */
-export function sshConfig(plan: TopologyPlan, { users, keyFile }: NodesAccess): string {
+export function sshConfig(plan: MachinesPlan, { users, keyFile }: NodesAccess): string {
   const block = (host: string, options: Record<string, string>) =>
     `Host ${host}\n${Object.entries(options)
       .map(([key, value]) => `  ${key} ${value}\n`)
       .join("")}`;
   return [
-    ...plan.nodes.map(({ name, role, external }) =>
-      block(name, { HostName: external.address, User: users[role] }),
+    ...plan.nodes.flatMap(({ name, role, external }) =>
+      role === "baremetal" || !external
+        ? []
+        : [block(name, { HostName: external.address, User: users[role] })],
     ),
     block("*", { IdentityFile: keyFile, ...OPTIONS }),
   ].join("\n");
 }
 
+/** What the stack tells of its machines, by name. */
+export function nodeOutputs({ nodes }: MachinesPlan): Record<string, NodeOutput> {
+  return Object.fromEntries(
+    nodes.map(({ name, domainName, provisioning, external }) => [
+      name,
+      {
+        ...(external && { address: external.address }),
+        ...(provisioning && { provisioningMac: provisioning.mac }),
+        ...(external && { externalMac: external.mac }),
+        domain: domainName,
+      },
+    ]),
+  );
+}
+
 export interface InventoryGroup {
-  hosts?: Record<string, Record<string, string>>;
+  hosts?: Record<string, Record<string, string | number>>;
   children?: Record<string, Record<string, never>>;
 }
 
@@ -66,7 +87,7 @@ export function nodesInventory(
   plan: TopologyPlan,
   { users, keyFile }: NodesAccess,
 ): Record<string, InventoryGroup> {
-  const hosts = (role: Role) =>
+  const hosts = (role: keyof Users) =>
     Object.fromEntries(
       plan.nodes
         .filter((node) => node.role === role)

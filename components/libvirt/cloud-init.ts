@@ -2,14 +2,15 @@ import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import type { NodePlan } from "./plan.ts";
 
-/** What a node's cloud-init disk says. Holds no secret. */
+/** What a node's cloud-init disk says, by the names of its files. Holds no secret. */
 export interface CloudInit {
-  userData: string;
-  metaData: string;
-  networkConfig: string;
+  documents: Record<string, string>;
   /** Changes with any of the above; 8 hex digits. */
   digest: string;
 }
+
+/** Volume label that cloud-init looks for. */
+export const CLOUD_INIT_LABEL = "cidata";
 
 /** Who may log in to a node, with which key. */
 export interface LogIn {
@@ -61,5 +62,8 @@ export function cloudInitOf(node: NodePlan, { user, publicKey }: LogIn): CloudIn
     "instance-id": `${node.domainName}-${digest}`,
     "local-hostname": node.name,
   });
-  return { userData, metaData, networkConfig, digest };
+  return {
+    documents: { "user-data": userData, "meta-data": metaData, "network-config": networkConfig },
+    digest,
+  };
 }

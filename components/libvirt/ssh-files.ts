@@ -2,10 +2,10 @@ import * as pulumi from "@pulumi/pulumi";
 import type { SshKey } from "../credentials/derive.ts";
 import { Step } from "../step/step.ts";
 import { firstUsers, sshConfig } from "./access.ts";
-import type { TopologyPlan } from "./plan.ts";
+import type { MachinesPlan } from "./plan.ts";
 
 export interface SshFilesArgs {
-  plan: TopologyPlan;
+  plan: MachinesPlan;
   /** Secret. */
   key: pulumi.Output<SshKey>;
   /** Who logs in to the undercloud before it is installed. */

@@ -25,15 +25,35 @@ ${range ?? ""}`,
   );
 }
 
+const NO_DISPLAY = `<xsl:template match="/domain/devices/graphics"/>
+`;
+
+/** Disks, all or the one with a name, that are never flushed: in a laboratory that costs minutes and saves little. */
+const unflushed = (condition: string) =>
+  `<xsl:template match="/domain/devices/disk[@device='disk'${condition}]/driver"><xsl:copy><xsl:apply-templates select="@*"/><xsl:attribute name="cache">unsafe</xsl:attribute></xsl:copy></xsl:template>
+`;
+
+/** What the provider can't say of a domain: no display, and no flushing of the disk, which could be made again. */
+export const DOMAIN_STYLESHEET = stylesheet(NO_DISPLAY + unflushed(""));
+
 /**
- * What the provider can't say of a domain: no display, and no flushing of the disk, which in a laboratory costs minutes
- * and saves nothing that could not be made again.
+ * The same for a node whose second disk holds what can't be made again, and whose console is kept in a file as well.
  */
-export const DOMAIN_STYLESHEET = stylesheet(
-  `<xsl:template match="/domain/devices/graphics"/>
-<xsl:template match="/domain/devices/disk[@device='disk']/driver"><xsl:copy><xsl:apply-templates select="@*"/><xsl:attribute name="cache">unsafe</xsl:attribute></xsl:copy></xsl:template>
+export function keptNodeStylesheet(consoleLog: string): string {
+  return stylesheet(
+    `${NO_DISPLAY}${unflushed(" and target/@dev='vda'")}<xsl:template match="/domain/devices/console"><xsl:copy><xsl:apply-templates select="@*|node()"/><log file="${escapeXml(consoleLog)}" append="on"/></xsl:copy></xsl:template>
 `,
-);
+  );
+}
+
+function escapeXml(text: string): string {
+  // Braces are XSLT's own in an attribute.
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll('"', "&quot;")
+    .replaceAll(/[{}]/g, "$&$&");
+}
 
 /**
  * Arguments of a kernel as the provider reads them back: sorted; a key that comes again begins another group; words

@@ -155,7 +155,8 @@ async function unreachable(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
-    await OpenStackClient.connect(cloud, AbortSignal.any([signal, AbortSignal.timeout(10_000)]));
+    const soon = AbortSignal.any([signal, AbortSignal.timeout(10_000)]);
+    await OpenStackClient.connect(cloud, soon, 2);
     return undefined;
   } catch (error) {
     return error instanceof UnreachableError ? error.message : undefined;

@@ -1,20 +1,32 @@
+import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { runsOnNode } from "../../config/standalone.ts";
 import { AccessFiles } from "../access/access-files.ts";
-import { stackNetwork } from "../container/network.ts";
-import { uploads } from "../container/uploads.ts";
-import type { ControlPlane, ControlPlaneArgs } from "../control-plane.ts";
-import { labelList, labelsOf } from "../names.ts";
-import type { CloudReference } from "../openstack/client.ts";
-import { Step } from "../step/step.ts";
+import { planBmcs } from "../bmc/plan.ts";
 import type { ComputeConnection } from "../compute/connection.ts";
+import { stackNetwork } from "../container/network.ts";
+import type { ControlPlane, ControlPlaneArgs, NodeOutput } from "../control-plane.ts";
+import { domainTypeOf } from "../libvirt/domain-type.ts";
+import { nodeOutputs } from "../libvirt/access.ts";
+import type { CloudReference } from "../openstack/client.ts";
+import { PROJECT_DIRECTORY, Step } from "../step/step.ts";
 import { Configuration } from "./configuration.ts";
-import { planControlPlane, type ControlPlanePlan, type ServicePlan } from "./plan.ts";
+import { placeInContainers } from "./containers.ts";
+import type { StandaloneMachines } from "./machines.ts";
+import { placeOnNode } from "./node.ts";
+import { planControlPlane, planStandaloneMachines, type ControlPlanePlan } from "./plan.ts";
 
-/** Seconds until every API has answered; a first start on two busy cores takes about 30. */
-const API_TIMEOUT_SECONDS = 300;
+export interface StandaloneControlPlaneArgs extends ControlPlaneArgs {
+  /** How virtual machines are made; needed where the settings ask for some. */
+  machinery?: {
+    StandaloneMachines: typeof StandaloneMachines;
+    /** Hash of what makes an image of services one of a node. */
+    nodeImageHash: string;
+  };
+}
 
-/** OpenStack from distribution packages: one container per service, on a network of the stack. */
+/** OpenStack from distribution packages, for a docker network of the stack: in containers there, or on a node. */
 export class StandaloneControlPlane extends pulumi.ComponentResource implements ControlPlane {
   readonly plan: ControlPlanePlan;
   readonly networkName: pulumi.Output<string>;
@@ -24,51 +36,72 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
   readonly mapHosts: string[];
   readonly ready: Step;
   readonly endpoints: Record<string, string>;
+  readonly nodes: Record<string, NodeOutput>;
 
-  constructor(name: string, args: ControlPlaneArgs, options?: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    { machinery, ...args }: StandaloneControlPlaneArgs,
+    options?: pulumi.ComponentResourceOptions,
+  ) {
     super("overcloud:index:StandaloneControlPlane", name, {}, options);
     const { settings, stack, outputDirectory } = args;
-    this.plan = planControlPlane(settings);
+    const plan = planControlPlane(settings);
+    this.plan = plan;
     this.endpoints = Object.fromEntries(
-      Object.entries(this.plan.endpoints).map(([api, urls]) => [api, urls.public]),
+      Object.entries(plan.endpoints).map(([api, urls]) => [api, urls.public]),
     );
     const configuration = args.credentials.apply(
-      (credentials) => new Configuration(settings, this.plan, credentials),
+      (credentials) => new Configuration(settings, plan, credentials),
     );
     this.computeConnection = pulumi.secret(configuration.apply((c) => c.computeConnection()));
 
-    const network = new docker.Network(`${name}-network`, stackNetwork(stack, this.plan.network), {
-      parent: this,
-      deleteBeforeReplace: true,
-    });
+    const network = new docker.Network(
+      `${name}-network`,
+      stackNetwork(stack, plan.network, {
+        routed: runsOnNode(settings),
+        dockerMajor: args.dockerMajor,
+      }),
+      { parent: this, deleteBeforeReplace: true },
+    );
     this.networkName = network.name;
 
-    const containers = new Map<string, docker.Container>();
-    for (const service of this.plan.services) {
-      const dependsOn = service.after.flatMap((other) => containers.get(other) ?? []);
-      const container = this.#container(service, args, configuration, dependsOn);
-      containers.set(service.name, container);
-    }
-
-    this.mapHosts = [
-      ...["docker", "exec", `${settings.names}-nova-conductor`],
-      ...["nova-manage", "cell_v2", "discover_hosts", "--by-service"],
-    ];
     this.cloud = { cloudsYaml: `${outputDirectory}/clouds.yaml`, cloud: stack };
+    const machines = planStandaloneMachines(settings, stack);
+    const bmcs = planBmcs(machines, settings.overcloud.bmc);
+    this.nodes = nodeOutputs(machines);
     this.access = new AccessFiles(
       "access",
       {
         settings,
         stack,
         directory: outputDirectory,
-        plan: this.plan,
+        plan,
+        machines,
+        bmcs,
         credentials: args.credentials,
         epoch: args.epoch,
       },
       { parent: this },
     );
 
-    const steps = { parent: this, dependsOn: [this.access, ...containers.values()] };
+    const placed = { ...args, plan, configuration };
+    const domainType = domainTypeOf(
+      settings.libvirt,
+      join(PROJECT_DIRECTORY, ".toolchain/host.json"),
+    );
+    const topology =
+      machinery &&
+      new machinery.StandaloneMachines(
+        "machines",
+        { ...placed, machines, bmcs, domainType, nodeImageHash: machinery.nodeImageHash },
+        // Removed before the stack's folder: what is removed later would write its log into a folder that is gone.
+        { parent: this, dependsOn: [this.access] },
+      ).topology;
+    const services = runsOnNode(settings)
+      ? placeOnNode({ ...placed, machines, topology, domainType, parent: this })
+      : placeInContainers({ ...placed, networkName: this.networkName, parent: this });
+    this.mapHosts = services.mapHosts;
+
     this.ready = new Step(
       "wait-for-apis",
       {
@@ -78,22 +111,13 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
           args: {
             ...this.cloud,
             endpoints: this.endpoints,
-            inspectGates: [
-              ...["docker", "inspect", "--format"],
-              "{{slice .Name 1}} {{.State.Health.Status}} {{.State.StartedAt}}",
-              ...this.plan.services
-                .filter(({ gates }) => gates)
-                .map(({ containerName }) => containerName),
-            ],
+            inspectGates: services.inspectGates,
           },
-          timeoutSeconds: API_TIMEOUT_SECONDS,
+          timeoutSeconds: services.apiTimeoutSeconds,
         },
-        rerunOn: pulumi.all([
-          args.epoch,
-          ...[...containers.values()].map((container) => container.id),
-        ]),
+        rerunOn: pulumi.all([args.epoch, ...services.ids]),
       },
-      steps,
+      { parent: this, dependsOn: [this.access, ...services.started] },
     );
     new Step(
       "first-objects",
@@ -104,66 +128,11 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
           args: { ...this.cloud, tenantCidr: settings.network.tenantCidr },
           timeoutSeconds: 120,
         },
+        // A cloud that moved is a new one.
+        ...(runsOnNode(settings) && { rerunOn: [plan.placement] }),
       },
       { parent: this, dependsOn: [this.ready] },
     );
     this.registerOutputs({ networkName: this.networkName });
-  }
-
-  #container(
-    service: ServicePlan,
-    { imageId, stack }: ControlPlaneArgs,
-    configuration: pulumi.Output<Configuration>,
-    dependsOn: pulumi.Resource[],
-  ): docker.Container {
-    const labels = labelList(labelsOf(stack, { role: "control-plane", service: service.name }));
-    const { volume, healthcheck } = service;
-    const data =
-      volume &&
-      new docker.Volume(
-        `${service.name}-data`,
-        { name: volume.name, labels },
-        { parent: this, deleteBeforeReplace: true },
-      );
-    return new docker.Container(
-      service.name,
-      {
-        name: service.containerName,
-        hostname: service.name,
-        image: imageId,
-        command: [`/usr/lib/overcloud/bin/${service.name}`],
-        envs: Object.entries(service.environment).map(([key, value]) => `${key}=${value}`),
-        networksAdvanced: [{ name: this.networkName, ipv4Address: service.address }],
-        ports: service.ports.map(({ internal, external }) => ({
-          internal,
-          external,
-          ip: "127.0.0.1",
-        })),
-        ...(volume && data && { volumes: [{ volumeName: data.name, containerPath: volume.path }] }),
-        uploads: uploads(configuration.apply((c) => c.filesOf(service.name))),
-        healthcheck: {
-          tests: healthcheck.test,
-          interval: `${healthcheck.intervalSeconds}s`,
-          timeout: "15s",
-          retries: 3,
-          startPeriod: "1m0s",
-        },
-        ...(service.gates && { wait: true, waitTimeout: 120 }),
-        restart: "unless-stopped",
-        // Computes are many: without it, all of them together would starve the services.
-        cpuShares: 4096,
-        destroyGraceSeconds: service.graceSeconds,
-        logDriver: "json-file",
-        logOpts: { "max-size": "10m", "max-file": "3" },
-        labels,
-        mustRun: true,
-      },
-      {
-        parent: this,
-        dependsOn,
-        deleteBeforeReplace: true,
-        replaceOnChanges: ["healthcheck"],
-      },
-    );
   }
 }

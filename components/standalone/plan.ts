@@ -1,6 +1,9 @@
 import { addressAt } from "../../config/addresses.ts";
-import { livingLabels, type LIVING_KEYS } from "../../config/host.ts";
+import { livingLabels, type LivingLabels } from "../../config/host.ts";
 import type { ApiName, Settings } from "../../config/schema.ts";
+import { runsOnNode, type Placement } from "../../config/standalone.ts";
+import { planMachines, type MachinesPlan } from "../libvirt/plan.ts";
+import { checkCommand, CHECKS, type Check } from "./health.ts";
 import {
   APIS,
   offsetOf,
@@ -10,18 +13,22 @@ import {
   type ServiceName,
 } from "./services.ts";
 
-/** One container of the control plane. */
+/** One service of the control plane: a container of its own, or a part of the node. */
 export interface ServicePlan {
   name: ServiceName;
+  /** Name of its container, where it has one. */
   containerName: string;
+  /** Where others reach it; on the node, all have one address. */
   address: string;
   /** Services that must run, and be healthy if they are gates, before this one starts; they come earlier in the plan. */
   after: ServiceName[];
-  /** Ports on the host's loopback: port inside the container to port outside. */
+  /** Ports of its container on the host's loopback: port inside the container to port outside. */
   ports: { internal: number; external: number }[];
-  /** Data that outlives the container; first filled from the image. */
+  /** Data that outlives the container, or the node; first filled from the image. */
   volume?: { name: string; path: string };
   environment: Record<string, string>;
+  check: Check;
+  /** The check as docker runs it. */
   healthcheck: { test: string[]; intervalSeconds: number };
   /** Whether others wait for this service's health check. */
   gates: boolean;
@@ -31,11 +38,12 @@ export interface ServicePlan {
 
 /** Everything about a control plane that follows from the settings alone. */
 export interface ControlPlanePlan {
+  placement: Placement;
   /** The labels say what the cloud was made for, so that later settings can be held against it. */
   network: {
     name: string;
     cidr: string;
-    labels: Record<(typeof LIVING_KEYS)[number], string>;
+    labels: LivingLabels;
   };
   services: ServicePlan[];
   addresses: Record<ServiceName, string>;
@@ -54,25 +62,26 @@ const VOLUMES: Partial<Record<ServiceName, string>> = {
 const OVN_SERVICES: readonly ServiceName[] = ["ovn-nb-db", "ovn-sb-db", "ovn-northd"];
 
 export function planControlPlane(settings: Settings): ControlPlanePlan {
-  const { names, network, networking, ports } = settings;
+  const { names, network, networking, ports, standalone } = settings;
+  const { placement } = standalone;
+  const node = nodeAddress(settings);
   // Gates first: a container can only wait for one that was declared before it.
   const services = SERVICES.filter(
     (name) => networking === "ovn" || !OVN_SERVICES.includes(name),
   ).sort((a, b) => Number(GATES.includes(b)) - Number(GATES.includes(a)));
   const addresses = Object.fromEntries(
-    SERVICES.map((name) => [name, addressAt(network.cidr, offsetOf(name))]),
+    SERVICES.map((name) => [name, node ?? addressAt(network.cidr, offsetOf(name))]),
   ) as Record<ServiceName, string>;
   const endpoints = Object.fromEntries(
-    Object.entries(APIS).map(([api, { service, port, path }]) => [
-      api,
-      {
-        public: `http://127.0.0.1:${ports[api as ApiName]}${path}`,
-        internal: `http://${addresses[service]}:${port}${path}`,
-      },
-    ]),
+    Object.entries(APIS).map(([api, { service, port, path }]) => {
+      const internal = `http://${addresses[service]}:${port}${path}`;
+      const published = `http://127.0.0.1:${ports[api as ApiName]}${path}`;
+      return [api, { public: placement === "node" ? internal : published, internal }];
+    }),
   ) as ControlPlanePlan["endpoints"];
 
   return {
+    placement,
     network: {
       name: names,
       cidr: network.cidr,
@@ -92,12 +101,29 @@ export function planControlPlane(settings: Settings): ControlPlanePlan {
           .map(([api, { port }]) => ({ internal: port, external: ports[api as ApiName] })),
         ...(path && { volume: { name: `${names}-${name}`, path } }),
         environment: environmentOf(name, addresses),
+        check: CHECKS[name],
         healthcheck: healthcheckOf(name),
         gates: GATES.includes(name),
         graceSeconds: name === "mariadb" || name === "rabbitmq" ? 30 : 10,
       };
     }),
   };
+}
+
+/** Virtual machines of a standalone stack; the plan is empty for one that has none. */
+export function planStandaloneMachines(settings: Settings, stack: string): MachinesPlan {
+  const { libvirt, names, baremetal, standalone } = settings;
+  const { vcpus, memoryMb } = standalone.node;
+  return planMachines(libvirt, names, stack, {
+    baremetal,
+    ...(runsOnNode(settings) && { controller: { vcpus, memoryMb } }),
+  });
+}
+
+/** Address of the node that all services run on; undefined where each has a container. It is no stack's own. */
+function nodeAddress(settings: Settings): string | undefined {
+  return planStandaloneMachines(settings, "").nodes.find(({ role }) => role === "controller")
+    ?.external?.address;
 }
 
 /** Services that others wait for; they are checked often, because a start waits for the next check. */
@@ -130,39 +156,7 @@ function environmentOf(
 
 function healthcheckOf(name: ServiceName): ServicePlan["healthcheck"] {
   return {
-    test: ["CMD", ...HEALTH_COMMANDS[name]],
+    test: ["CMD", ...checkCommand(CHECKS[name])],
     intervalSeconds: GATES.includes(name) ? 2 : 30,
   };
 }
-
-const http = (port: number, path = "/"): string[] => [
-  ...["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "--max-time", "10"],
-  `http://127.0.0.1:${port}${path}`,
-];
-const listens = (port: number): string[] => [
-  "sh",
-  "-c",
-  `ss --no-header --listening --tcp --numeric 'sport = :${port}' | grep -q .`,
-];
-/** A service without an API is healthy while it is connected to the message bus. */
-const connected = [
-  "sh",
-  "-c",
-  "ss --no-header --tcp --numeric state established 'dport = :5672' | grep -q .",
-];
-
-const HEALTH_COMMANDS: Record<ServiceName, string[]> = {
-  mariadb: ["mariadb-admin", "ping"],
-  rabbitmq: listens(5672),
-  memcached: listens(11211),
-  keystone: http(5000, "/v3"),
-  placement: http(8778),
-  glance: http(9292),
-  "neutron-server": http(9696),
-  "nova-api": http(8774),
-  "nova-scheduler": connected,
-  "nova-conductor": connected,
-  "ovn-nb-db": listens(OVN_NORTHBOUND_PORT),
-  "ovn-sb-db": listens(OVN_SOUTHBOUND_PORT),
-  "ovn-northd": ["ovn-appctl", "-t", "/run/ovn/northd.ctl", "status"],
-};

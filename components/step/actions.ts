@@ -6,6 +6,8 @@ export const actions: Record<string, () => Promise<Action<never>>> = {
   "access/write": async () => (await import("../access/files.ts")).writeFiles,
   "access/remove": async () => (await import("../access/files.ts")).removeFiles,
   "standalone/wait": async () => (await import("../standalone/wait.ts")).waitForApis,
+  "standalone/wait-for-node": async () =>
+    (await import("../standalone/wait-for-node.ts")).waitForControlNode,
   "standalone/first-objects": async () =>
     (await import("../standalone/first-objects.ts")).createFirstObjects,
   "compute/guard": async () => (await import("../compute/guard.ts")).guardScaleDown,
@@ -20,10 +22,10 @@ export const actions: Record<string, () => Promise<Action<never>>> = {
   "infrared/hook": async () => (await import("../infrared/hook.ts")).runHook,
   "infrared/deploy": async () => (await import("../infrared/deploy.ts")).deployUndercloud,
   "libvirt/image": async () => (await import("../libvirt/image.ts")).fetchImage,
-  "libvirt/cloud-init": async () =>
-    (await import("../libvirt/cloud-init-disk.ts")).writeCloudInitDisk,
-  "libvirt/remove-cloud-init": async () =>
-    (await import("../libvirt/cloud-init-disk.ts")).removeCloudInitDisk,
+  "libvirt/seed": async () => (await import("../libvirt/seed-disk.ts")).writeSeedDisk,
+  "libvirt/remove-seed": async () => (await import("../libvirt/seed-disk.ts")).removeSeedDisk,
+  "libvirt/console": async () => (await import("../libvirt/console.ts")).makeConsoleLog,
+  "libvirt/shut-down": async () => (await import("../libvirt/power.ts")).shutDown,
   "libvirt/ssh-files": async () => (await import("../libvirt/ssh.ts")).writeSshFiles,
   "libvirt/remove-ssh-files": async () => (await import("../libvirt/ssh.ts")).removeSshFiles,
   "libvirt/wait": async () => (await import("../libvirt/ssh.ts")).waitForNode,
@@ -34,6 +36,7 @@ export const actions: Record<string, () => Promise<Action<never>>> = {
   "overcloud/play": async () => (await import("../overcloud/play.ts")).play,
   "playbook/run": async () => (await import("../playbook/run.ts")).runPlaybook,
   "playbook/forget": async () => (await import("../playbook/forget.ts")).forget,
+  "node-image/build": async () => (await import("../node-image/build.ts")).buildNodeImage,
   "step/skipped": async () => (await import("./skipped.ts")).skipped,
   "step/confirm": async () => (await import("./confirm.ts")).confirm,
   "tripleo/access": async () => (await import("../tripleo/access.ts")).takeAccess,

@@ -17,12 +17,14 @@ export interface StepArgs {
   directory: string;
   /** Runs when the step is created, and again whenever its inputs change. Idempotent. Nothing by default. */
   run?: StepRun;
-  /** Runs when the step is removed. Nothing by default. */
-  remove?: StepRun;
+  /** Runs when the step is removed. Nothing by default. It may depend on what the step looked at. */
+  remove?: StepRun | pulumi.Output<StepRun>;
   /** Secrets for `run`, on its standard input. */
   input?: pulumi.Input<string>;
   /** The step runs again when any of these changes, ids of what it looks at for instance. */
   rerunOn?: pulumi.Input<string[]>;
+  /** The step is removed, and made anew, when any of these changes or is removed itself to be made anew. */
+  replaceOn?: pulumi.Input<string>[];
   /** Whether what it prints goes to Pulumi as progress. Default true; false for a command whose result is secret. */
   progress?: boolean;
   /** Whether its result is secret; then nothing that it prints goes to Pulumi as progress. Default false. */
@@ -59,7 +61,10 @@ export function stepCommand(name: string, args: StepArgs): command.local.Command
     interpreter: ["node", "components/step/run.ts"],
     dir: PROJECT_DIRECTORY,
     ...(args.run && { create: text(args.run) }),
-    ...(args.remove && { delete: text(args.remove) }),
+    ...(args.remove && {
+      delete: pulumi.Output.isInstance(args.remove) ? args.remove.apply(text) : text(args.remove),
+    }),
+    ...(args.replaceOn && { triggers: args.replaceOn }),
     ...(args.input !== undefined && { stdin: args.input }),
     ...(args.rerunOn && {
       environment: { OVERCLOUD_RERUN_ON: pulumi.output(args.rerunOn).apply(digest) },

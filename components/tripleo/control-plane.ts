@@ -10,6 +10,7 @@ import type { ControlPlane, ControlPlaneArgs, NodeOutput } from "../control-plan
 import { InfraredUndercloud, UNDERCLOUD_STEPS } from "../infrared/undercloud.ts";
 import { undercloudTarget } from "../infrared/target.ts";
 import { InfraredWorkspace } from "../infrared/workspace.ts";
+import { nodeOutputs } from "../libvirt/access.ts";
 import { KEEPER_NAME, labelList, labelsOf } from "../names.ts";
 import { domainTypeOf } from "../libvirt/domain-type.ts";
 import { planTopology, type TopologyPlan } from "../libvirt/plan.ts";
@@ -191,17 +192,7 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
       inventory: files.inventory,
       sshConfig: topology.ssh.configFile,
     };
-    this.nodes = Object.fromEntries(
-      this.plan.nodes.map(({ name, domainName, provisioning, external }) => [
-        name,
-        {
-          address: external.address,
-          provisioningMac: provisioning.mac,
-          externalMac: external.mac,
-          domain: domainName,
-        },
-      ]),
-    );
+    this.nodes = nodeOutputs(this.plan);
 
     const access = new Step(
       "take-access",

@@ -26,8 +26,8 @@ const EPOCH_FILE = "epoch";
 
 /**
  * What steps that wait, check or write depend on besides their own inputs. It stays the same while the machine is as
- * the last update left it. It changes when something needs them again that Pulumi's state can't show: a container that
- * is started again in place, a daemon that ended, a file of the user's that is gone, a guard that was killed. A file keeps it, so that a
+ * the last update left it. It changes when something needs them again that Pulumi's state can't show: a container or
+ * a virtual machine that is started again in place, a daemon that ended, a file of the user's that is gone, a guard that was killed. A file keeps it, so that a
  * preview right after an update finds it unchanged.
  * @returns the epoch, and in words why it is a new one; no word for a stack that is made for the first time
  */

@@ -8,6 +8,7 @@ import { CredentialSeed } from "../../components/credentials/seed.ts";
 import { OpenStackImage } from "../../components/image/openstack-image.ts";
 import { makeControlPlane } from "../../components/make-control-plane.ts";
 import { planControlPlane } from "../../components/standalone/plan.ts";
+import { nodeFilesSchema, nodeSeedSchema } from "../../components/node-image/seed.ts";
 import { specificationSchema } from "../../components/step/specification.ts";
 import { isUnknown, record, valueOf, type Registration } from "../support/pulumi.ts";
 import { settingsOf } from "../support/settings.ts";
@@ -19,6 +20,12 @@ const COMMAND = "command:local:Command";
 
 const SEED = "0123456789abcdefghijklmnopqrstuvwxyz";
 const credentials = deriveCredentials(SEED);
+const NODE_IMAGE = {
+  disk: "/cache/disk",
+  kernel: "/cache/kernel",
+  initrd: "/cache/initrd",
+  hash: "abc",
+};
 const EVERY_SECRET = [
   SEED,
   ...Object.values(credentials.passwords),
@@ -30,6 +37,7 @@ const EVERY_SECRET = [
 const outputs = (type: string, name: string): Record<string, unknown> => {
   if (type !== COMMAND) return {};
   if (name === "credentials") return { stdout: JSON.stringify(SEED) };
+  if (name === "node-image") return { stdout: JSON.stringify(NODE_IMAGE) };
   if (name === "wait-for-computes") {
     return { stdout: '{"registered":1,"names":["compute-0"]}' };
   }
@@ -89,7 +97,8 @@ async function build(raw: Record<string, unknown>, preview: boolean, epoch = "1"
     const parent = resources.find(({ urn }) => urn === resource.parent);
     return [...resource.dependencies, ...(parent ? before(parent) : [])];
   };
-  return { ...value, settings, resources, of, the, before };
+  const endpoints = await valueOf(pulumi.output(value.controlPlane.endpoints));
+  return { ...value, settings, resources, endpoints, of, the, before };
 }
 
 const typesOf = (resources: Registration[]) =>
@@ -527,5 +536,157 @@ describe("another epoch of the stack", () => {
       "wait-for-apis",
       "wait-for-computes",
     ]);
+  });
+});
+
+const DOMAIN = "libvirt:index/domain:Domain";
+const LIBVIRT_VOLUME = "libvirt:index/volume:Volume";
+const LIBVIRT_NETWORK = "libvirt:index/network:Network";
+
+for (const preview of [true, false]) {
+  describe(`a stack on a node, in ${preview ? "preview" : "update"}`, () => {
+    const NODE = { standalone: { placement: "node" }, baremetal: 1 };
+    let stack: Awaited<ReturnType<typeof deploy>>;
+    const of = (type: string) => stack.of(type);
+    const the = (type: string, name: string) => stack.the(type, name);
+    before(async () => {
+      stack = await deploy(NODE, preview);
+    });
+
+    it("has its computes in containers, and everything else on a virtual machine", () => {
+      const names = (type: string) =>
+        of(type)
+          .map(({ name }) => name)
+          .sort();
+      assert.deepEqual(names(CONTAINER), ["compute-0", "compute-1"]);
+      assert.deepEqual(names(VOLUME), []);
+      assert.deepEqual(names(DOMAIN), ["baremetal-0", "controller-0"]);
+      assert.deepEqual(names(LIBVIRT_NETWORK), ["external-network", "provisioning-network"]);
+      assert.deepEqual(names(LIBVIRT_VOLUME), [
+        "baremetal-0-disk",
+        "controller-0-data",
+        "controller-0-disk",
+        "controller-0-seed",
+        "topology-base",
+        "topology-initrd",
+        "topology-kernel",
+      ]);
+    });
+
+    it("shows no secret to who reads its state or its plan", () => {
+      const secrets = [
+        ...EVERY_SECRET,
+        credentials.bmcPassword,
+        JSON.stringify(credentials.sshKey.privateKey).slice(1, -1),
+      ];
+      for (const { readable, name } of stack.resources) {
+        for (const secret of secrets) assert.ok(!readable.includes(secret), name);
+        assert.doesNotMatch(readable, /mysql\+pymysql|rabbit:\/\//, name);
+      }
+      const { inputs, secrets: hidden } = the(COMMAND, "controller-0-seed");
+      assert.ok(preview ? isUnknown(inputs["stdin"]) : hidden.includes("stdin"));
+    });
+
+    it("boots the image's kernel from a disk of its own, with data and console that outlive it", () => {
+      const { inputs, replaceOnChanges } = the(DOMAIN, "controller-0");
+      assert.deepEqual([inputs["running"], inputs["autostart"]], [true, true]);
+      assert.equal((inputs["disks"] as unknown[]).length, 2);
+      assert.equal((inputs["networkInterfaces"] as unknown[]).length, 1);
+      assert.ok(replaceOnChanges.includes("cloudinit"));
+      const { xslt } = inputs["xml"] as { xslt: string };
+      assert.ok(xslt.includes('file="/out/lab/console/controller-0.log"'));
+      assert.equal(the(LIBVIRT_VOLUME, "controller-0-data").inputs["size"], 10 * 2 ** 30);
+      assert.equal(the(LIBVIRT_VOLUME, "controller-0-data").inputs["source"], undefined);
+      if (preview) return;
+      assert.equal(inputs["kernel"], "topology-kernel-id");
+      assert.equal(the(LIBVIRT_VOLUME, "topology-base").inputs["source"], NODE_IMAGE.disk);
+    });
+
+    it("is shut down before its domain goes, by the UUID that it had", () => {
+      const step = the(COMMAND, "controller-0-shutdown");
+      assert.ok(stack.before(step).includes(the(DOMAIN, "controller-0").urn));
+      if (preview) return;
+      assert.deepEqual(step.inputs["triggers"], ["controller-0-id"]);
+      const [specification] = specificationsOf(step);
+      assert.equal(specification?.action, "libvirt/shut-down");
+      assert.equal(specification.args["domain"], "controller-0-id");
+      assert.equal(step.inputs["create"], undefined);
+    });
+
+    it("leaves bare metal blank, off, and to its BMC", () => {
+      const { inputs, ignoreChanges } = the(DOMAIN, "baremetal-0");
+      assert.deepEqual([inputs["running"], inputs["autostart"]], [false, false]);
+      assert.deepEqual(inputs["bootDevices"], [{ devs: ["network", "hd"] }]);
+      assert.deepEqual(ignoreChanges, ["running"]);
+      assert.equal(inputs["cloudinit"], undefined);
+      assert.equal(the(LIBVIRT_VOLUME, "baremetal-0-disk").inputs["baseVolumeId"], undefined);
+      assert.ok(the(COMMAND, "baremetal-0-bmc").deletedWith.endsWith("virtual-bmc-daemon"));
+    });
+
+    it("asks the APIs once the node's services are up, and computes come after", () => {
+      const ready = the(COMMAND, "wait-for-apis");
+      assert.ok(stack.before(ready).includes(the(COMMAND, "wait-for-controller-0").urn));
+      for (const each of of(CONTAINER)) assert.ok(stack.before(each).includes(ready.urn));
+      assert.deepEqual(
+        Object.values(stack.endpoints).map((url) => new URL(url).hostname),
+        Array.from({ length: 5 }, () => "192.168.22.11"),
+      );
+      assert.deepEqual(stack.controlPlane.mapHosts.slice(0, 4), [
+        "ssh",
+        "-F",
+        "/out/lab/ssh/config",
+        "controller-0",
+      ]);
+    });
+
+    it("has a docker network whose addresses the node sees as they are", () => {
+      const { inputs } = the(NETWORK, "control-plane-network");
+      assert.deepEqual(inputs["options"], {
+        "com.docker.network.bridge.enable_ip_masquerade": "false",
+      });
+      assert.equal(labelsIn(the(NETWORK, "control-plane-network"))["overcloud.placement"], "node");
+      assert.equal(the(LIBVIRT_NETWORK, "external-network").inputs["mode"], "route");
+    });
+
+    it("removes its folder after everything that writes there", () => {
+      const { urn } = the(COMMAND, "access-files");
+      for (const name of [
+        "controller-0-shutdown",
+        "controller-0-seed",
+        "ssh-files",
+        "node-image",
+      ]) {
+        assert.ok(stack.before(the(COMMAND, name)).includes(urn), name);
+      }
+    });
+  });
+}
+
+describe("a node's seed", () => {
+  const digestOf = async (raw: Record<string, unknown>) => {
+    const { the } = await deploy({ standalone: { placement: "node" }, ...raw });
+    return the(LIBVIRT_VOLUME, "controller-0-seed").inputs["name"];
+  };
+
+  it("is another when the configuration of a service is, and only then", async () => {
+    const before = await digestOf({});
+    assert.match(String(before), /^lab-controller-0-[0-9a-f]{12}\.iso$/);
+    assert.equal(await digestOf({ computes: 1 }), before);
+    assert.notEqual(await digestOf({ compute: { downTimeSeconds: 90 } }), before);
+  });
+
+  it("is what its reader takes", async () => {
+    const { the } = await deploy({ standalone: { placement: "node" } });
+    const { stdin } = the(COMMAND, "controller-0-seed").inputs;
+    const documents = JSON.parse(stdin as string) as Record<string, string>;
+    const node = nodeSeedSchema.parse(JSON.parse(documents["node.json"] ?? ""));
+    assert.deepEqual(
+      [node.hostname, node.network.address, node.network.prefix, node.network.gateway],
+      ["controller-0", "192.168.22.11", 24, "192.168.22.1"],
+    );
+    assert.equal(node.services.length, 13);
+    assert.equal(node.data["mariadb"], "/var/lib/mysql");
+    const files = nodeFilesSchema.parse(JSON.parse(documents["files.json"] ?? ""));
+    assert.match(files["/etc/nova/nova.conf.d/50-stack.conf"] ?? "", /192\.168\.22\.11:3306/);
   });
 });

@@ -24,6 +24,7 @@ describe("the settings of the libvirt topology", () => {
       undercloud: { vcpus: 2, memoryMb: 16384, diskGb: 50 },
       controller: { count: 3, vcpus: 2, memoryMb: 16384, diskGb: 40 },
       compute: { count: 1, vcpus: 1, memoryMb: 6144, diskGb: 30 },
+      baremetal: { vcpus: 1, memoryMb: 1024, diskGb: 10 },
     });
     assert.deepEqual(networks, {
       provisioning: { cidr: "192.168.24.0/24" },

@@ -447,6 +447,11 @@ describe("settings that are right", () => {
         tenantCidr: "10.100.0.0/16",
       },
       ports: { keystone: 5000, placement: 8778, glance: 9292, neutron: 9696, nova: 8774 },
+      standalone: {
+        placement: "containers",
+        node: { vcpus: 2, memoryMb: 4096, dataGb: 10 },
+      },
+      baremetal: 0,
       steps: [],
       skip: [],
       confirm: { rebuildVms: "", cleanupInfrared: "" },

@@ -139,8 +139,8 @@ describe("nodes on libvirt", { timeout: 30 * 60_000 }, () => {
     const { stdout } = await execa(
       "ssh",
       [
-        ...(host["ansible_ssh_common_args"] ?? "").split(" "),
-        ...["-i", host["ansible_ssh_private_key_file"] ?? ""],
+        ...String(host["ansible_ssh_common_args"]).split(" "),
+        ...["-i", String(host["ansible_ssh_private_key_file"])],
         `${host["ansible_user"]}@${host["ansible_host"]}`,
         "hostname",
       ],

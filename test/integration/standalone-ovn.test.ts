@@ -3,13 +3,11 @@ import { existsSync, globSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import { z } from "zod";
-import { deriveCredentials } from "../../components/credentials/derive.ts";
-import { hypervisors, novaServices } from "../../components/openstack/compute.ts";
-import { agents } from "../../components/openstack/network.ts";
+import { novaServices } from "../../components/openstack/compute.ts";
 import { resourceProviders } from "../../components/openstack/placement.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import * as cloudOf from "../support/cloud.ts";
+import { everySecret, readQuietly } from "../support/secrets.ts";
 import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
 
 const STACK = "itest-ovn";
@@ -17,36 +15,11 @@ const stack = new ScratchStack(STACK);
 const container = (host: string) => `${STACK}-${host}`;
 let cloud: OpenStackClient;
 
-/** What the cloud knows of its computes, in every place where a removed one could be left behind. */
-async function known() {
-  const names = (entries: { host: string }[]) => entries.map(({ host }) => host).sort();
-  return {
-    services: names(await novaServices(cloud, { binary: "nova-compute" })),
-    hypervisors: names(await hypervisors(cloud)),
-    agents: names(await agents(cloud)),
-    providers: (await resourceProviders(cloud)).map(({ name }) => name).sort(),
-    hostMappings: await hostMappings(),
-  };
-}
-
-async function hostMappings(): Promise<string[]> {
-  const query = "SELECT host FROM nova_api.host_mappings ORDER BY host";
-  const output = await docker("exec", `${STACK}-mariadb`, "mariadb", "-N", "-e", query);
-  return output.split("\n").filter(Boolean);
-}
+const known = () =>
+  cloudOf.known(cloud, (query) => docker("exec", `${STACK}-mariadb`, "mariadb", "-N", "-e", query));
 
 async function identities(): Promise<Record<string, string>> {
   return Object.fromEntries((await resourceProviders(cloud)).map(({ name, uuid }) => [name, uuid]));
-}
-
-function expectKnown(seen: Awaited<ReturnType<typeof known>>, hosts: string[]): void {
-  assert.deepEqual(seen, {
-    services: hosts,
-    hypervisors: hosts,
-    agents: hosts,
-    providers: hosts,
-    hostMappings: hosts,
-  });
 }
 
 describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 * 60_000 }, () => {
@@ -77,7 +50,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
       assert.equal(statSync(file).mode & 0o777, 0o600, file);
     }
     cloud = await stack.cloud();
-    expectKnown(await known(), []);
+    cloudOf.expectKnown(await known(), []);
   });
 
   it("gets two computes by one changed value", async () => {
@@ -85,7 +58,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
     await stack.up();
     const { hypervisors: seen } = await stack.outputs();
     assert.deepEqual(seen, { requested: 2, registered: 2, names: ["compute-0", "compute-1"] });
-    expectKnown(await known(), ["compute-0", "compute-1"]);
+    cloudOf.expectKnown(await known(), ["compute-0", "compute-1"]);
   });
 
   it("runs a server on each, with ports that are bound and wired", async () => {
@@ -99,17 +72,11 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
   });
 
   it("carries traffic between them through the tunnel", async () => {
-    const [first, second] = await Promise.all(servers.map(({ id }) => cloudOf.portOf(cloud, id)));
-    assert.ok(first && second);
-    const source = await cloudOf.actAsGuest(container("compute-0"), first);
-    await cloudOf.actAsGuest(container("compute-1"), second);
-    const target = second.fixed_ips[0]?.ip_address ?? "";
-    const ping = ["ping", "-c", "5", "-i", "0.3", "-W", "3", "-I", source, target];
-    const output = await docker("exec", container("compute-0"), ...ping);
-    const received = Number(/(\d+) received/.exec(output)?.[1]);
-    // The first may be lost while the tunnel looks for its end.
-    assert.ok(received >= 4, output);
-    assert.ok(!output.includes("DUP!"), output);
+    await cloudOf.pings(
+      cloud,
+      servers.map(({ id }) => id),
+      [container("compute-0"), container("compute-1")],
+    );
     const tunnel = await docker("exec", container("compute-0"), "ovs-vsctl", "show");
     assert.match(tunnel, /type: geneve/);
   });
@@ -133,7 +100,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
       ...Object.fromEntries(await containers(STACK, "simulated-compute")),
     };
     for (const [name, { id }] of Object.entries(before)) assert.equal(now[name]?.id, id, name);
-    expectKnown(await known(), ["compute-0", "compute-1", "compute-2", "compute-3"]);
+    cloudOf.expectKnown(await known(), ["compute-0", "compute-1", "compute-2", "compute-3"]);
   });
 
   it("migrates a running server live", async () => {
@@ -252,7 +219,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
       },
       (refusal) => refusal === "",
     );
-    expectKnown(await known(), ["compute-0", "compute-1", "compute-2", "compute-3"]);
+    cloudOf.expectKnown(await known(), ["compute-0", "compute-1", "compute-2", "compute-3"]);
   });
 
   it("refuses to remove a compute that has servers, before anything stops", async () => {
@@ -287,7 +254,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
       [...(await containers(STACK, "simulated-compute")).keys()],
       [container("compute-0")],
     );
-    expectKnown(await known(), ["compute-0"]);
+    cloudOf.expectKnown(await known(), ["compute-0"]);
     await stack.expectNoChanges();
   });
 
@@ -299,7 +266,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
     await stack.up();
     await cloudOf.settled(cloud, moved.id, "ACTIVE", "compute-0");
     await cloudOf.wired(cloud, moved.id, container("compute-0"), "compute-0");
-    expectKnown(await known(), ["compute-0"]);
+    cloudOf.expectKnown(await known(), ["compute-0"]);
   });
 
   it("listens on loopback only and shows no secret in its containers", async () => {
@@ -312,7 +279,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
     );
     const addresses = [...published.matchAll(/([\d.:[\]]+):\d+->/g)].map(([, address]) => address);
     assert.deepEqual(new Set(addresses), new Set(["127.0.0.1"]));
-    const secrets = await everySecret();
+    const secrets = await everySecret(stack);
     assert.ok(secrets.length > 12 && secrets.every((secret) => secret.length >= 32));
     const all = [...(await containers(STACK, "control-plane")).keys(), container("compute-0")];
     const logs = join(dirname((await stack.outputs()).cloudsYaml), "logs");
@@ -343,35 +310,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
   });
 });
 
-/** The seed of the stack's credentials and everything derived from it. */
-async function everySecret(): Promise<string[]> {
-  const exported = await stack.pulumi("stack", "export", "--show-secrets", "--stack", STACK);
-  const { deployment } = z
-    .object({ deployment: z.object({ resources: z.array(z.looseObject({ urn: z.string() })) }) })
-    .parse(JSON.parse(exported));
-  const generated = deployment.resources.find(({ urn }) =>
-    urn.endsWith("command:local:Command::credentials"),
-  );
-  const { outputs } = z
-    .object({ outputs: z.object({ stdout: z.object({ plaintext: z.string() }) }) })
-    .parse(generated);
-  const seed = JSON.parse(JSON.parse(outputs.stdout.plaintext) as string) as string;
-  const { passwords, fernetKeys, credentialKeys } = deriveCredentials(seed);
-  const openrc = readFileSync((await stack.outputs()).openrc, "utf8");
-  assert.ok(openrc.includes(passwords.admin), "the seed is the one in use");
-  return [seed, ...[passwords, fernetKeys, credentialKeys].flatMap((each) => Object.values(each))];
-}
-
 async function dockerLogs(name: string): Promise<string> {
   const { all } = await execa("docker", ["logs", name], { all: true, stdin: "ignore" });
   return all;
-}
-
-/** A process may have ended since it was listed. */
-function readQuietly(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
 }

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
+import { hypervisors, novaServices } from "../../components/openstack/compute.ts";
+import { agents } from "../../components/openstack/network.ts";
+import { resourceProviders } from "../../components/openstack/placement.ts";
 import { docker } from "../../tools/scratch-stack.ts";
 
 const named = z.object({ id: z.string(), name: z.string() });
@@ -165,4 +168,47 @@ export async function actAsGuest(container: string, port: Port): Promise<string>
   await docker("exec", container, "ip", "link", "set", name, "up");
   await docker("exec", container, "ip", "address", "replace", `${address}/16`, "dev", name);
   return name;
+}
+
+/**
+ * What the cloud knows of its computes, in every place where a removed one could be left behind.
+ * @param query asks the cloud's database
+ */
+export async function known(
+  cloud: OpenStackClient,
+  query: (sql: string) => Promise<string>,
+): Promise<Record<string, string[]>> {
+  const names = (entries: { host: string }[]) => entries.map(({ host }) => host).sort();
+  const mappings = await query("SELECT host FROM nova_api.host_mappings ORDER BY host");
+  return {
+    services: names(await novaServices(cloud, { binary: "nova-compute" })),
+    hypervisors: names(await hypervisors(cloud)),
+    agents: names(await agents(cloud)),
+    providers: (await resourceProviders(cloud)).map(({ name }) => name).sort(),
+    hostMappings: mappings.split("\n").filter(Boolean),
+  };
+}
+
+export function expectKnown(seen: Record<string, string[]>, hosts: string[]): void {
+  const places = ["services", "hypervisors", "agents", "providers", "hostMappings"];
+  assert.deepEqual(seen, Object.fromEntries(places.map((place) => [place, hosts])));
+}
+
+/** Has the first server's port, in the first container, ping the second's: through their tunnel, each packet once. */
+export async function pings(
+  cloud: OpenStackClient,
+  serverIds: string[],
+  [here = "", there = ""]: string[],
+): Promise<void> {
+  const [first, second] = await Promise.all(serverIds.map((id) => portOf(cloud, id)));
+  assert.ok(first && second);
+  const source = await actAsGuest(here, first);
+  await actAsGuest(there, second);
+  const target = second.fixed_ips[0]?.ip_address ?? "";
+  const ping = ["ping", "-c", "5", "-i", "0.3", "-W", "3", "-I", source, target];
+  const output = await docker("exec", here, ...ping);
+  const received = Number(/(\d+) received/.exec(output)?.[1]);
+  // The first may be lost while the tunnel looks for its end.
+  assert.ok(received >= 4, output);
+  assert.ok(!output.includes("DUP!"), output);
 }

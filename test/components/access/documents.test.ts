@@ -15,8 +15,9 @@ import {
 } from "../../../components/access/documents.ts";
 import { firstUsers } from "../../../components/libvirt/access.ts";
 import { planTopology } from "../../../components/libvirt/plan.ts";
+import { planBmcs } from "../../../components/bmc/plan.ts";
 import { planComputes } from "../../../components/compute/plan.ts";
-import { planControlPlane } from "../../../components/standalone/plan.ts";
+import { planControlPlane, planStandaloneMachines } from "../../../components/standalone/plan.ts";
 import { settingsOf } from "../../support/settings.ts";
 
 const microversions = { compute: "2.79", placement: "1.31" };
@@ -143,7 +144,7 @@ describe("the inventory", () => {
   const hosts = (group: string) => all.children[group]?.hosts ?? {};
 
   it("has the machine, the services and the computes as groups", () => {
-    assert.deepEqual(Object.keys(all.children), GROUPS);
+    assert.deepEqual(new Set(Object.keys(all.children)), new Set(GROUPS));
     assert.deepEqual(all.children["computes"], { children: { simulated_computes: {} } });
     for (const none of ["undercloud", "controllers", "baremetal"]) {
       assert.deepEqual(hosts(none), {}, none);
@@ -202,6 +203,65 @@ describe("the inventory", () => {
       all: { children: Record<string, Group> };
     };
     assert.deepEqual(empty.all.children["simulated_computes"], { hosts: {} });
+  });
+});
+
+describe("the inventory of a cloud on a node", () => {
+  const settings = settingsOf({
+    computes: 1,
+    names: "lab",
+    baremetal: 2,
+    standalone: { placement: "node" },
+  });
+  const machines = planStandaloneMachines(settings, "dev");
+  const text = inventory(
+    planControlPlane(settings).services,
+    planComputes(settings, "dev"),
+    stackVariables(settings, "dev", "/out"),
+    {
+      machines,
+      bmcs: planBmcs(machines, settings.overcloud.bmc),
+      configFile: "/out/ssh/config",
+      bmcPasswordFile: "/out/bmc-password",
+    },
+  );
+  const { all } = parse(text) as {
+    all: { children: Record<string, { hosts?: Record<string, Record<string, unknown>> }> };
+  };
+  const hosts = (group: string) => all.children[group]?.hosts ?? {};
+  const SSH = {
+    ansible_host: "192.168.22.11",
+    ansible_user: "root",
+    ansible_ssh_common_args: "-F /out/ssh/config",
+    ansible_python_interpreter: "/usr/bin/python3",
+  };
+
+  it("reaches the node and each of its services by ssh, and computes in their containers", () => {
+    assert.deepEqual(hosts("controllers"), {
+      "controller-0": { ...SSH, domain: "lab-controller-0" },
+    });
+    assert.deepEqual(hosts("control_plane")["nova-scheduler"], {
+      ...SSH,
+      address: "192.168.22.11",
+      overcloud_service: "nova-scheduler",
+    });
+    assert.equal(Object.keys(hosts("control_plane")).length, 13);
+    assert.equal(hosts("simulated_computes")["compute-0"]?.["ansible_host"], "lab-compute-0");
+  });
+
+  it("has what enrolling bare metal takes, but for the password itself", () => {
+    assert.deepEqual(Object.keys(hosts("baremetal")), ["baremetal-0", "baremetal-1"]);
+    assert.deepEqual(hosts("baremetal")["baremetal-1"], {
+      domain: "lab-baremetal-1",
+      provisioning_mac: machines.nodes[2]?.provisioning?.mac,
+      vcpus: 1,
+      memory_mb: 1024,
+      disk_gb: 10,
+      bmc_address: "192.168.24.254",
+      bmc_port: 6231,
+      bmc_user: "admin",
+      bmc_password_file: "/out/bmc-password",
+    });
   });
 });
 

@@ -16,10 +16,7 @@ import { after, describe, it, mock } from "node:test";
 import { execa } from "execa";
 import { deriveCredentials } from "../../../components/credentials/derive.ts";
 import { domainTypeOf } from "../../../components/libvirt/domain-type.ts";
-import {
-  removeCloudInitDisk,
-  writeCloudInitDisk,
-} from "../../../components/libvirt/cloud-init-disk.ts";
+import { removeSeedDisk, writeSeedDisk } from "../../../components/libvirt/seed-disk.ts";
 import { fetchImage, imagePlan } from "../../../components/libvirt/image.ts";
 import { removeSshFiles, waitForNode, writeSshFiles } from "../../../components/libvirt/ssh.ts";
 import { perform } from "../../support/openstack.ts";
@@ -55,30 +52,33 @@ describe("the ssh files", () => {
   });
 });
 
-describe("a cloud-init disk", () => {
-  const file = join(root, "cloud-init/node.iso");
-  const documents = {
-    userData: "#cloud-config\n",
-    metaData: "{}\n",
-    networkConfig: "version: 2\n",
-  };
-  const readInput = () => Promise.resolve(JSON.stringify({ ...documents, digest: "0" }));
+describe("the disk of a seed", () => {
+  const file = join(root, "seed/node.iso");
+  const label = "OVERCLOUD";
+  const documents = { "node.json": "{}\n", "user-data": "#cloud-config\n" };
+  const readInput = () => Promise.resolve(JSON.stringify(documents));
 
-  it("has the documents under the names and the label that cloud-init looks for", async () => {
-    await perform(writeCloudInitDisk, { file }, { readInput });
+  it("has the documents under their names, the label and a mode for secrets", async () => {
+    await perform(writeSeedDisk, { file, label }, { readInput });
     const isoinfo = async (...args: string[]) =>
       (await execa("isoinfo", ["-i", file, ...args], { stripFinalNewline: false })).stdout;
-    assert.match(await isoinfo("-d"), /^Volume id: cidata$/m);
-    assert.equal(await isoinfo("-R", "-x", "/user-data"), documents.userData);
-    assert.equal(await isoinfo("-R", "-x", "/meta-data"), documents.metaData);
-    assert.equal(await isoinfo("-R", "-x", "/network-config"), documents.networkConfig);
-    assert.deepEqual(readdirSync(join(root, "cloud-init")), ["node.iso"]);
+    assert.match(await isoinfo("-d"), /^Volume id: OVERCLOUD$/m);
+    for (const [name, content] of Object.entries(documents)) {
+      assert.equal(await isoinfo("-R", "-x", `/${name}`), content);
+    }
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.deepEqual(readdirSync(join(root, "seed")), ["node.iso"]);
+  });
+
+  it("takes no document whose name leads elsewhere", async () => {
+    const strange = () => Promise.resolve(JSON.stringify({ "../x": "" }));
+    await assert.rejects(perform(writeSeedDisk, { file, label }, { readInput: strange }));
   });
 
   it("can be written again, and removed twice", async () => {
-    await perform(writeCloudInitDisk, { file }, { readInput });
-    await perform(removeCloudInitDisk, { file });
-    await perform(removeCloudInitDisk, { file });
+    await perform(writeSeedDisk, { file, label }, { readInput });
+    await perform(removeSeedDisk, { file });
+    await perform(removeSeedDisk, { file });
     assert.ok(!existsSync(file));
   });
 });

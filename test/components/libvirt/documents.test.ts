@@ -16,6 +16,7 @@ import { cloudInitOf } from "../../../components/libvirt/cloud-init.ts";
 import { planTopology } from "../../../components/libvirt/plan.ts";
 import {
   DOMAIN_STYLESHEET,
+  keptNodeStylesheet,
   kernelArguments,
   networkStylesheet,
 } from "../../../components/libvirt/stylesheets.ts";
@@ -71,7 +72,7 @@ describe("the inventory's groups", () => {
     assert.deepEqual(Object.keys(controllers?.hosts ?? {}), ["controller-0"]);
     assert.deepEqual(Object.keys(computes?.hosts ?? {}), ["compute-0"]);
     const { ansible_ssh_common_args, ...rest } = undercloud?.hosts?.["undercloud-0"] ?? {};
-    assert.match(ansible_ssh_common_args ?? "", /-o UserKnownHostsFile=\/dev\/null/);
+    assert.match(String(ansible_ssh_common_args), /-o UserKnownHostsFile=\/dev\/null/);
     assert.deepEqual(rest, {
       ansible_host: "192.168.22.10",
       ansible_user: "stack",
@@ -89,7 +90,7 @@ describe("a node's cloud-init data", () => {
   const logIn = { user: "cloud-user", publicKey: "ssh-ed25519 AAAA" };
 
   it("opens the user's account and root's to the key, and to nothing else", () => {
-    const { userData } = cloudInitOf(node, logIn);
+    const { "user-data": userData = "" } = cloudInitOf(node, logIn).documents;
     assert.ok(userData.startsWith("#cloud-config\n"));
     const { users, disable_root, ssh_pwauth } = parse(userData) as {
       users: Record<string, unknown>[];
@@ -108,7 +109,7 @@ describe("a node's cloud-init data", () => {
   });
 
   it("names network cards by their MACs, in the order that installations count on", () => {
-    const { ethernets } = parse(cloudInitOf(node, logIn).networkConfig) as {
+    const { ethernets } = parse(cloudInitOf(node, logIn).documents["network-config"] ?? "") as {
       ethernets: Record<string, unknown>;
     };
     assert.deepEqual(ethernets, {
@@ -124,8 +125,8 @@ describe("a node's cloud-init data", () => {
 
   it("is another instance's when anything of it changes, and only then", () => {
     const instance = (change: object) => {
-      const { metaData, digest } = cloudInitOf(node, { ...logIn, ...change });
-      const { "instance-id": id } = parse(metaData) as Record<string, string>;
+      const { documents, digest } = cloudInitOf(node, { ...logIn, ...change });
+      const { "instance-id": id } = parse(documents["meta-data"] ?? "") as Record<string, string>;
       assert.equal(id, `lab-undercloud-0-${digest}`);
       return id;
     };
@@ -173,6 +174,22 @@ describe("a domain's stylesheet", () => {
     assert.match(text, /device="disk"><driver name="qemu" type="qcow2" cache="unsafe"\/>/);
     assert.match(text, /device="cdrom"><driver name="qemu" type="raw"\/>/);
     assert.doesNotMatch(text, /graphics/);
+  });
+});
+
+describe("the stylesheet of a node with data", () => {
+  it("flushes the data's disk and keeps the console in a file, whatever its name", async () => {
+    const text = await transform(
+      keptNodeStylesheet('/out/a {b} & "c"/console.log'),
+      `<domain><devices><disk device="disk"><driver name="qemu"/><target dev="vda"/></disk><disk device="disk"><driver name="qemu"/><target dev="vdb"/></disk><graphics type="spice"/><console type="pty"><target type="serial" port="0"/></console></devices></domain>`,
+    );
+    assert.match(text, /<driver name="qemu" cache="unsafe"\/><target dev="vda"\/>/);
+    assert.match(text, /<driver name="qemu"\/><target dev="vdb"\/>/);
+    assert.doesNotMatch(text, /graphics/);
+    assert.match(
+      text,
+      /<target type="serial" port="0"\/><log file="\/out\/a \{b\} &amp; &quot;c&quot;\/console\.log" append="on"\/><\/console>/,
+    );
   });
 });
 

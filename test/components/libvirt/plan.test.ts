@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { bridgesOf, planTopology, poolPath } from "../../../components/libvirt/plan.ts";
+import {
+  bridgesOf,
+  planMachines,
+  planTopology,
+  poolPath,
+} from "../../../components/libvirt/plan.ts";
 import { rangeOf, addressNumber } from "../../../config/addresses.ts";
 import { checkLibvirt, libvirtSchema } from "../../../config/libvirt.ts";
 
@@ -39,6 +44,7 @@ describe("the plan of the libvirt topology", () => {
     const { provisioning, external } = planOf().networks;
     assert.deepEqual(provisioning, {
       name: "lab-provisioning",
+      mode: "none",
       bridge: "lab-prov",
       cidr: "192.168.24.0/24",
       hostAddress: "192.168.24.254",
@@ -46,6 +52,7 @@ describe("the plan of the libvirt topology", () => {
     const { dhcp, ...rest } = external;
     assert.deepEqual(rest, {
       name: "lab-external",
+      mode: "nat",
       bridge: "lab-ext",
       cidr: "192.168.22.0/24",
       hostAddress: "192.168.22.1",
@@ -163,5 +170,57 @@ describe("the plan of the libvirt topology", () => {
   it("keeps disks in a folder of the stack's own, or where the setting says", () => {
     assert.equal(poolPath(settingsOf(), "lab"), "/var/lib/libvirt/images/lab");
     assert.equal(poolPath(settingsOf({ pool: "/disks" }), "lab"), "/disks");
+  });
+});
+
+describe("the plan of a standalone stack's machines", () => {
+  const controller = { vcpus: 2, memoryMb: 4096 };
+  const planOf = (counts: Parameters<typeof planMachines>[3]) =>
+    planMachines(settingsOf(), "lab", "lab", counts);
+
+  it("has a network only where a machine is on it", () => {
+    const networks = (counts: Parameters<typeof planMachines>[3]) =>
+      Object.keys(planOf(counts).networks);
+    assert.deepEqual(networks({ baremetal: 0 }), []);
+    assert.deepEqual(networks({ baremetal: 2 }), ["provisioning"]);
+    assert.deepEqual(networks({ baremetal: 0, controller }), ["external"]);
+    assert.deepEqual(networks({ baremetal: 1, controller }), ["provisioning", "external"]);
+  });
+
+  it("puts controller-0 where an overcloud's is, on a network that keeps its address", () => {
+    const { nodes, networks } = planOf({ baremetal: 0, controller });
+    const overcloud = planTopology(settingsOf(), "lab", "lab");
+    const [node] = nodes;
+    assert.deepEqual(node?.external, overcloud.nodes[1]?.external);
+    assert.deepEqual(
+      [node?.name, node?.power, node?.provisioning],
+      ["controller-0", "pulumi", undefined],
+    );
+    assert.deepEqual(networks.external, { ...overcloud.networks.external, mode: "route" });
+  });
+
+  it("numbers bare metal with MACs of its own, and leaves its power to BMCs", () => {
+    const { nodes } = planOf({ baremetal: 100, controller });
+    const bare = nodes.filter(({ role }) => role === "baremetal");
+    assert.deepEqual(
+      [bare[0]?.domainName, bare[99]?.domainName, bare[0]?.diskGb],
+      ["lab-baremetal-0", "lab-baremetal-99", 10],
+    );
+    assert.ok(bare.every(({ power, external }) => power === "bmc" && !external));
+    const overcloud = planTopology(settingsOf(), "lab", "lab").nodes;
+    const macs = [...bare, ...overcloud].flatMap(({ provisioning, external }) => [
+      ...(provisioning ? [provisioning.mac] : []),
+      ...(external ? [external.mac] : []),
+    ]);
+    assert.equal(new Set(macs).size, macs.length);
+  });
+
+  it("stays as it is when bare metal is added", () => {
+    const [few, many] = [
+      planOf({ baremetal: 1, controller }),
+      planOf({ baremetal: 3, controller }),
+    ];
+    assert.deepEqual(many.nodes.slice(0, 2), few.nodes);
+    assert.deepEqual(many.networks, few.networks);
   });
 });

@@ -34,6 +34,24 @@ describe("the plan of the control plane", () => {
     assert.deepEqual(planOf("ovs").addresses, planOf("ovn").addresses);
   });
 
+  it("has the same services at one address and their own ports, where they are on a node", () => {
+    for (const networking of ["ovn", "ovs"]) {
+      const [own, node] = [
+        planOf(networking),
+        planOf(networking, { standalone: { placement: "node" } }),
+      ];
+      assert.deepEqual(
+        node.services.map(({ name, after, check }) => ({ name, after, check })),
+        own.services.map(({ name, after, check }) => ({ name, after, check })),
+      );
+      assert.deepEqual(new Set(Object.values(node.addresses)), new Set(["192.168.22.11"]));
+      assert.deepEqual(node.endpoints.glance, {
+        public: "http://192.168.22.11:9292",
+        internal: "http://192.168.22.11:9292",
+      });
+    }
+  });
+
   for (const networking of ["ovn", "ovs"]) {
     it(`starts each service after all that it waits for (${networking})`, () => {
       const { services } = planOf(networking);

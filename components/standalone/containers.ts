@@ -1,0 +1,92 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { uploads } from "../container/uploads.ts";
+import { labelList, labelsOf } from "../names.ts";
+import { MAP_HOSTS, type Placed, type PlacedArgs } from "./placed.ts";
+import type { ServicePlan } from "./plan.ts";
+
+export interface ContainersArgs extends PlacedArgs {
+  networkName: pulumi.Output<string>;
+  parent: pulumi.Resource;
+}
+
+/** A first start on two busy cores takes about 30 s. */
+const API_TIMEOUT_SECONDS = 300;
+
+/** The placement `containers`: one container per service. */
+export function placeInContainers(args: ContainersArgs): Placed {
+  const { plan, settings } = args;
+  const containers = new Map<string, docker.Container>();
+  for (const service of plan.services) {
+    const dependsOn = service.after.flatMap((other) => containers.get(other) ?? []);
+    containers.set(service.name, container(service, args, dependsOn));
+  }
+  const gates = plan.services.filter(({ gates }) => gates);
+  return {
+    ids: [...containers.values()].map(({ id }) => id),
+    started: [...containers.values()],
+    inspectGates: [
+      ...["docker", "inspect", "--format"],
+      "{{slice .Name 1}} {{.State.Health.Status}} {{.State.StartedAt}}",
+      ...gates.map(({ containerName }) => containerName),
+    ],
+    mapHosts: ["docker", "exec", `${settings.names}-nova-conductor`, ...MAP_HOSTS],
+    apiTimeoutSeconds: API_TIMEOUT_SECONDS,
+  };
+}
+
+function container(
+  service: ServicePlan,
+  { imageId, stack, configuration, networkName, parent }: ContainersArgs,
+  dependsOn: pulumi.Resource[],
+): docker.Container {
+  const labels = labelList(labelsOf(stack, { role: "control-plane", service: service.name }));
+  const { volume, healthcheck } = service;
+  const data =
+    volume &&
+    new docker.Volume(
+      `${service.name}-data`,
+      { name: volume.name, labels },
+      { parent, deleteBeforeReplace: true },
+    );
+  return new docker.Container(
+    service.name,
+    {
+      name: service.containerName,
+      hostname: service.name,
+      image: imageId,
+      command: [`/usr/lib/overcloud/bin/${service.name}`],
+      envs: Object.entries(service.environment).map(([key, value]) => `${key}=${value}`),
+      networksAdvanced: [{ name: networkName, ipv4Address: service.address }],
+      ports: service.ports.map(({ internal, external }) => ({
+        internal,
+        external,
+        ip: "127.0.0.1",
+      })),
+      ...(volume && data && { volumes: [{ volumeName: data.name, containerPath: volume.path }] }),
+      uploads: uploads(configuration.apply((c) => c.filesOf(service.name))),
+      healthcheck: {
+        tests: healthcheck.test,
+        interval: `${healthcheck.intervalSeconds}s`,
+        timeout: "15s",
+        retries: 3,
+        startPeriod: "1m0s",
+      },
+      ...(service.gates && { wait: true, waitTimeout: 120 }),
+      restart: "unless-stopped",
+      // Computes are many: without it, all of them together would starve the services.
+      cpuShares: 4096,
+      destroyGraceSeconds: service.graceSeconds,
+      logDriver: "json-file",
+      logOpts: { "max-size": "10m", "max-file": "3" },
+      labels,
+      mustRun: true,
+    },
+    {
+      parent,
+      dependsOn,
+      deleteBeforeReplace: true,
+      replaceOnChanges: ["healthcheck"],
+    },
+  );
+}
