@@ -87,6 +87,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
           args: {
             ...cloud,
             computes: settings.computes,
+            reportIntervalSeconds: settings.compute.reportIntervalSeconds,
             mapHosts: args.mapHosts,
             marker: `${args.outputDirectory}/${DEPLOYED_MARKER}`,
           },

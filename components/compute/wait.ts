@@ -11,6 +11,8 @@ import { hostOf } from "./hosts.ts";
 
 export interface WaitForComputesArgs extends CloudReference {
   computes: number;
+  /** Seconds between two reports of a compute. */
+  reportIntervalSeconds: number;
   /** Program that maps hosts to their cell by their services, with its arguments. */
   mapHosts: string[];
   /** File that says from then on that the stack was deployed as a whole; see components/upkeep. */
@@ -24,14 +26,20 @@ export interface ComputesReady {
 
 const POLL_MS = 1000;
 
+/** Seconds that a report may be late: reports wait for each other where the machine is busy. */
+const LATE_SECONDS = 5;
+
 /** Milliseconds after which a host that the scheduler has not mapped is mapped from here; it looks every 2 s. */
 const MAPPING_PATIENCE_MS = 8000;
 
 /** How many names a message holds before it only counts. */
 const NAMED_HOSTS = 10;
 
-/** Waits until each compute takes servers: service up, mapped to its cell, with resources to
- * offer and a networking agent that is alive. */
+/**
+ * Waits until each compute takes servers: service up, mapped to its cell, with resources to offer and a networking agent
+ * that is alive. Nova counts one as up for as long as `downTimeSeconds` after its last report; here, one that missed two
+ * of them is not: when the message bus was restarted, a report that was under way then holds up all others for a minute.
+ */
 export const waitForComputes: Action<WaitForComputesArgs> = async (args, context) => {
   const wanted = Array.from({ length: args.computes }, (_, index) => hostOf(index));
   const result = async (registered: number): Promise<ComputesReady> => {
@@ -45,7 +53,7 @@ export const waitForComputes: Action<WaitForComputesArgs> = async (args, context
   let patience = Date.now() + MAPPING_PATIENCE_MS;
   try {
     for (;;) {
-      const { ready, unmapped, down } = await look(client).catch((error: unknown) => {
+      const { ready, unmapped, down } = await look(client, args).catch((error: unknown) => {
         context.signal.throwIfAborted();
         // A busy control plane may fail one look; the time limit is what decides.
         context.report(error instanceof Error ? error.message : String(error));
@@ -93,17 +101,25 @@ async function mapHosts(argv: string[], { report, signal }: ActionContext): Prom
 /** Hosts that take servers, those that run but are not mapped to their cell, and those that an operator holds down. */
 async function look(
   client: OpenStackClient,
+  { reportIntervalSeconds }: WaitForComputesArgs,
 ): Promise<{ ready: Set<string>; unmapped: string[]; down: Set<string> }> {
-  const [services, mapped, networking, providers] = await Promise.all([
-    novaServices(client, { binary: "nova-compute" }),
+  const [all, mapped, networking, providers] = await Promise.all([
+    novaServices(client),
     hypervisors(client),
     agents(client),
     resourceProviders(client),
   ]);
+  const services = all.filter(({ binary }) => binary === "nova-compute");
+  // By the cloud's own clock: that of another machine may be wrong.
+  const newest = Math.max(...all.map(({ updated_at }) => reportedAt(updated_at)));
+  const oldest = newest - (2 * reportIntervalSeconds + LATE_SECONDS) * 1000;
+  const reports = services.filter(
+    ({ updated_at }) => updated_at === null || reportedAt(updated_at) >= oldest,
+  );
   // A provider's generation grows when it gets its inventory; before, the scheduler finds nothing on it.
   const offering = providers.filter(({ generation }) => generation > 0);
   const hosts = (entries: { host: string }[]) => new Set(entries.map(({ host }) => host));
-  const up = hosts(services.filter(({ state }) => state === "up"));
+  const up = hosts(reports.filter(({ state }) => state === "up"));
   const ready = up
     .intersection(hosts(mapped))
     .intersection(hosts(networking.filter(({ alive }) => alive)))
@@ -115,6 +131,11 @@ async function look(
   }
   const down = hosts(forced.filter((each) => policyOf(each) === undefined));
   return { ready, unmapped: [...up.difference(hosts(mapped))], down };
+}
+
+/** Milliseconds since 1970 in UTC, as nova writes times; 0 before the first report. */
+function reportedAt(updatedAt: string | null): number {
+  return updatedAt === null ? 0 : Date.parse(`${updatedAt}Z`);
 }
 
 function nameSome(hosts: string[]): string {

@@ -12,7 +12,7 @@ import { perform, withCloud, type FakeOpenStack } from "../../support/openstack.
 const wait = (cloud: FakeOpenStack, computes: number, mapHosts = ["false"], signal?: AbortSignal) =>
   perform(
     waitForComputes,
-    { ...cloud.cloud, computes, mapHosts, marker: cloud.marker },
+    { ...cloud.cloud, computes, mapHosts, marker: cloud.marker, reportIntervalSeconds: 10 },
     signal && { signal },
   );
 
@@ -25,7 +25,10 @@ function waitsFor(what: string, spoil: (cloud: FakeOpenStack) => () => void): vo
       const reports: string[] = [];
       const waiting = perform(
         waitForComputes,
-        { ...cloud.cloud, computes: 2, mapHosts: ["false"], marker: cloud.marker },
+        {
+          ...cloud.cloud,
+          ...{ computes: 2, mapHosts: ["false"], marker: cloud.marker, reportIntervalSeconds: 10 },
+        },
         { report: (line) => reports.push(line) },
       );
       while (reports.length === 0) await sleep(10);
@@ -54,6 +57,12 @@ describe("waiting for computes", { concurrency: true }, () => {
     const service = cloud.service("compute-1")!;
     service.state = "down";
     return () => (service.state = "up");
+  });
+  waitsFor("a report that is not older than two others could be", (cloud) => {
+    const [first, second] = cloud.services;
+    first!.updated_at = "2026-01-01T12:01:00.000000";
+    second!.updated_at = "2026-01-01T12:00:34.000000";
+    return () => (second!.updated_at = "2026-01-01T12:00:36.000000");
   });
   waitsFor("its service to register", (cloud) => {
     const service = cloud.services.pop()!;
@@ -101,7 +110,13 @@ describe("waiting for computes", { concurrency: true }, () => {
       await assert.rejects(
         perform(
           waitForComputes,
-          { ...cloud.cloud, computes: 100, mapHosts: ["false"], marker: cloud.marker },
+          {
+            ...cloud.cloud,
+            computes: 100,
+            mapHosts: ["false"],
+            marker: cloud.marker,
+            reportIntervalSeconds: 10,
+          },
           { signal: AbortSignal.timeout(700), report: (line) => reports.push(line) },
         ),
       );
@@ -193,6 +208,7 @@ describe("a compute that its cell does not know", () => {
           computes: 1,
           mapHosts: ["sh", "-c", "echo no conductor >&2; exit 1"],
           marker: cloud.marker,
+          reportIntervalSeconds: 10,
         },
         { report: (line) => reports.push(line) },
       );
