@@ -183,6 +183,7 @@ describe("nodes on libvirt", { timeout: 30 * 60_000 }, () => {
     const changes = await stack.changes();
     assert.deepEqual(changes.map(({ op, urn }) => `${op} ${urn.split("::").at(-1)}`).sort(), [
       "update compute-0-bmc",
+      "update ssh-files",
       "update virtual-bmc-daemon",
     ]);
     await stack.up();
