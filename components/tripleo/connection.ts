@@ -27,7 +27,7 @@ export function connectionOf(
   }
   return {
     nova: {
-      "/etc/nova/nova.conf.d/40-overcloud.conf": forCompute(harvest.nova),
+      "/etc/nova/nova.conf.d/40-overcloud.conf": impersonal(harvest.nova),
       "/etc/nova/nova.conf.d/50-stack.conf": renderIni({
         DEFAULT: {
           compute_driver: SIMULATED_DRIVER,
@@ -41,7 +41,9 @@ export function connectionOf(
       }),
     },
     agent: {
-      "/etc/neutron/neutron.conf.d/40-overcloud.conf": `${harvest.neutron}${harvest.agent}`,
+      "/etc/neutron/neutron.conf.d/40-overcloud.conf": impersonal(
+        `${harvest.neutron}${harvest.agent}`,
+      ),
       "/etc/neutron/neutron.conf.d/50-stack.conf": renderIni({
         DEFAULT: OWN_PLACES,
         oslo_concurrency: { lock_path: "/var/lock/neutron" },
@@ -68,9 +70,9 @@ const OWN_PLACES = { use_stderr: true, log_dir: "", log_file: "", use_journal: f
 const PERSONAL = new Set(["host", "my_ip", "my_block_storage_ip"]);
 
 /** Without what is the real compute's alone, and without a section that a compute must not have, not even empty. */
-function forCompute(nova: string): string {
+function impersonal(configuration: string): string {
   let section = "";
-  return nova
+  return configuration
     .split("\n")
     .filter((line) => {
       section = /^\[(.+)\]/.exec(line)?.[1] ?? section;

@@ -19,7 +19,8 @@ const real: Harvest = {
     "host=not the one meant",
     "",
   ].join("\n"),
-  neutron: "[DEFAULT]\ntransport_url=rabbit://guest:secret@10.0.20.10\n",
+  neutron:
+    "[DEFAULT]\nhost=overcloud-novacompute-0.localdomain\ntransport_url=rabbit://guest:secret@10.0.20.10\n",
   agent: "[ovs]\nbridge_mappings=datacentre:br-ex\n[agent]\ntunnel_types=vxlan\n",
   hosts: [
     "127.0.0.1 localhost localhost.localdomain",
@@ -70,7 +71,10 @@ describe("what a simulated compute takes of a real one", () => {
     const { agent, ovnRemote } = connect({ networking: "ovs" });
     assert.equal(ovnRemote, undefined);
     const [first = "", second = ""] = Object.keys(agent).sort();
-    assert.equal(parseIni(agent[first] ?? "")["agent"]?.["tunnel_types"], "vxlan");
+    const taken = parseIni(agent[first] ?? "");
+    assert.equal(taken["agent"]?.["tunnel_types"], "vxlan");
+    // An agent with the real compute's name would be that one's for neutron.
+    assert.deepEqual(Object.keys(taken["DEFAULT"] ?? {}), ["transport_url"]);
     assert.equal(parseIni(agent[second] ?? "")["ovs"]?.["bridge_mappings"], "");
   });
 
