@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
+import { stringify } from "yaml";
 import { bmcFiles, daemonOf, processesOf } from "../../components/bmc/daemon.ts";
 import { bmcDirectory } from "../../components/bmc/virtual-bmc.ts";
 import type { InventoryGroup } from "../../components/libvirt/access.ts";
 import { sshPaths } from "../../components/libvirt/ssh-files.ts";
+import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { hasNodeImage, makeNodeImage, nodeImageOf } from "../../tools/node-image.ts";
 import { ScratchStack } from "../../tools/scratch-stack.ts";
 import { TaskLog } from "../../tools/setup/log.ts";
@@ -147,6 +149,22 @@ describe("nodes on libvirt", { timeout: 30 * 60_000 }, () => {
       { stdin: "ignore", timeout: 120_000 },
     );
     assert.equal(stdout, "compute-0");
+  });
+
+  it("answer ansible by that inventory, which has nothing to warn of", async () => {
+    const { inventory } = JSON.parse(
+      await stack.pulumi("stack", "output", "--json", "--stack", stack.name),
+    ) as { inventory: Record<string, InventoryGroup> };
+    const file = join(output, "nodes.yml");
+    writeFileSync(file, stringify({ all: { children: inventory } }));
+    const { stdout, stderr } = await execa(
+      join(PROJECT_DIRECTORY, ".toolchain/ansible/bin/ansible"),
+      ["all", "--inventory", file, "-m", "ping", "-o"],
+      { stdin: "ignore", timeout: 300_000, env: { LC_ALL: "C.UTF-8" } },
+    );
+    const answered = [...stdout.matchAll(/^(\S+) \| SUCCESS/gm)].map(([, host]) => host);
+    assert.deepEqual(answered.sort(), ["compute-0", "localhost", "undercloud-0"]);
+    assert.equal(stderr, "");
   });
 
   it("have a key that OpenSSH reads, for its owner's eyes only", async () => {
