@@ -4,7 +4,7 @@ import { CredentialSeed } from "./components/credentials/seed.ts";
 import { deployedParts, lostOf, makeControlPlane } from "./components/make-control-plane.ts";
 import { makeImage } from "./components/make-image.ts";
 import { makePlaybooks } from "./components/playbook/playbooks.ts";
-import { PROJECT_DIRECTORY } from "./components/step/step.ts";
+import { PROJECT_DIRECTORY } from "./components/project.ts";
 import { currentEpoch } from "./components/upkeep/epoch.ts";
 import { placementOf } from "./config/host.ts";
 import { loadSettings } from "./config/load.ts";

@@ -4,7 +4,7 @@ import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { PROJECT_DIRECTORY } from "../components/step/step.ts";
+import { PROJECT_DIRECTORY } from "../components/project.ts";
 import type { Networking } from "../config/schema.ts";
 import type { Placement } from "../config/standalone.ts";
 import { containers, docker, ScratchStack } from "./scratch-stack.ts";

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { PROJECT_DIRECTORY } from "../components/step/step.ts";
+import { PROJECT_DIRECTORY } from "../components/project.ts";
 import { readResult } from "./experiment/result.ts";
 import { runExperiment } from "./experiment/run.ts";
 import { writeReport } from "./experiment/report/write.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { STACK_LABEL } from "../components/names.ts";
 import { OpenStackClient } from "../components/openstack/client.ts";
-import { PROJECT_DIRECTORY } from "../components/step/step.ts";
+import { PROJECT_DIRECTORY } from "../components/project.ts";
 
 /** What `pulumi preview --json` says about one resource. */
 export interface PlannedStep {

@@ -13,7 +13,7 @@ import {
 import type { UndercloudTarget } from "../components/infrared/target.ts";
 import { undercloudArgv, undercloudVars } from "../components/infrared/undercloud-argv.ts";
 import type { Specification } from "../components/step/specification.ts";
-import { PROJECT_DIRECTORY } from "../components/step/step.ts";
+import { PROJECT_DIRECTORY } from "../components/project.ts";
 import { infraredSchema } from "../config/infrared.ts";
 import { differences } from "./infrared/compare.ts";
 import {

@@ -4,7 +4,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../names.ts";
 import type { ComputeRelease } from "../overcloud/release.ts";
-import { PROJECT_DIRECTORY } from "../step/step.ts";
+import { PROJECT_DIRECTORY } from "../project.ts";
 import { BASE_IMAGE } from "./base-image.ts";
 import { contentHash } from "./content-hash.ts";
 

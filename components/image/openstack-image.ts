@@ -3,7 +3,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { labelsOf } from "../names.ts";
 import { BASE_IMAGE } from "./base-image.ts";
-import { PROJECT_DIRECTORY } from "../step/step.ts";
+import { PROJECT_DIRECTORY } from "../project.ts";
 
 /** What the image is built from. */
 export const IMAGE_CONTEXT = join(PROJECT_DIRECTORY, "images/openstack");

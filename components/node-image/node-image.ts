@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { PROJECT_DIRECTORY, Step } from "../step/step.ts";
+import { PROJECT_DIRECTORY } from "../project.ts";
+import { Step } from "../step/step.ts";
 import type { DomainType } from "../libvirt/domain-type.ts";
 import { cmdlineOf, type NodeImageFiles, type NodeImageSource } from "./plan.ts";
 

@@ -6,7 +6,8 @@ import type { PipelineSettings } from "../../config/overcloud.ts";
 import type { BmcPlan } from "../bmc/plan.ts";
 import { contentHash } from "../image/content-hash.ts";
 import type { TopologyPlan } from "../libvirt/plan.ts";
-import { LEFT_OUT, PROJECT_DIRECTORY, Step, type StepArgs } from "../step/step.ts";
+import { PROJECT_DIRECTORY } from "../project.ts";
+import { LEFT_OUT, Step, type StepArgs } from "../step/step.ts";
 import { selectSteps, stepsOf, type ReleaseStep, type StepName } from "./steps.ts";
 import {
   planVars,

@@ -10,7 +10,8 @@ import type { ControlPlane, ControlPlaneArgs, NodeOutput } from "../control-plan
 import { domainTypeOf } from "../libvirt/domain-type.ts";
 import { nodeOutputs } from "../libvirt/access.ts";
 import type { CloudReference } from "../openstack/client.ts";
-import { PROJECT_DIRECTORY, Step } from "../step/step.ts";
+import { PROJECT_DIRECTORY } from "../project.ts";
+import { Step } from "../step/step.ts";
 import { Configuration } from "./configuration.ts";
 import { placeInContainers } from "./containers.ts";
 import type { StandaloneMachines } from "./machines.ts";

@@ -6,7 +6,7 @@ import type { DomainType } from "../libvirt/domain-type.ts";
 import type { MachinesPlan } from "../libvirt/plan.ts";
 import { LibvirtTopology, type BootFiles } from "../libvirt/topology.ts";
 import { NodeImage } from "../node-image/node-image.ts";
-import { PROJECT_DIRECTORY } from "../step/step.ts";
+import { PROJECT_DIRECTORY } from "../project.ts";
 import { controlNodeOf } from "./control-node.ts";
 import { controlNodeSeed } from "./node.ts";
 import type { PlacedArgs } from "./placed.ts";

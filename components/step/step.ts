@@ -4,8 +4,6 @@ import * as pulumi from "@pulumi/pulumi";
 import { PROJECT_DIRECTORY } from "../project.ts";
 import type { Specification } from "./specification.ts";
 
-export { PROJECT_DIRECTORY };
-
 /** What a step does at one point of its life. */
 export type StepRun = Pick<Specification, "action" | "argv" | "args" | "environment" | "cwd"> & {
   /** Seconds after which it is ended and counts as failed. Default 600. */

@@ -6,7 +6,8 @@ import type { Settings } from "../../config/schema.ts";
 import type { ComputeConnection } from "../compute/connection.ts";
 import { planTopology } from "../libvirt/plan.ts";
 import { selects } from "../overcloud/steps.ts";
-import { PROJECT_DIRECTORY, type StepRun } from "../step/step.ts";
+import { PROJECT_DIRECTORY } from "../project.ts";
+import { type StepRun } from "../step/step.ts";
 
 /** The program in the image of the computes, which this machine runs as well. */
 const PROGRAM = "/usr/lib/overcloud/bin/passage";

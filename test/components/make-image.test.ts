@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { computeImageHash } from "../../components/image/compute-image.ts";
 import { makeImage } from "../../components/make-image.ts";
 import { COMPUTE_RELEASES, computeReleaseOf } from "../../components/overcloud/release.ts";
-import { PROJECT_DIRECTORY } from "../../components/step/step.ts";
+import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { record, type Registration } from "../support/pulumi.ts";
 import { settingsOf } from "../support/settings.ts";
 

@@ -5,7 +5,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import { PROJECT_DIRECTORY } from "../../components/step/step.ts";
+import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { SERVICES } from "../../components/standalone/services.ts";
 import { readResult, type Result } from "../../tools/experiment/result.ts";
 import { apisOf, seriesOf } from "../../tools/experiment/summary.ts";

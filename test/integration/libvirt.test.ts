@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import { PROJECT_DIRECTORY } from "../../components/step/step.ts";
+import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { ScratchStack } from "../../tools/scratch-stack.ts";
 
 const PREFIX = "itest-libvirt";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
 import { planPassage, runPassage } from "../../components/tripleo/passage.ts";
-import { PROJECT_DIRECTORY } from "../../components/step/step.ts";
+import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { docker } from "../../tools/scratch-stack.ts";
 import { cacheImage } from "../../tools/setup/tasks/images.ts";
 import { eventually } from "../support/cloud.ts";

@@ -8,7 +8,7 @@ import { bmcFiles, processesOf } from "../../components/bmc/daemon.ts";
 import { bmcDirectory } from "../../components/bmc/virtual-bmc.ts";
 import { hypervisors } from "../../components/openstack/compute.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
-import { PROJECT_DIRECTORY } from "../../components/step/step.ts";
+import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { hasNodeImage, makeNodeImage, nodeImageOf } from "../../tools/node-image.ts";
 import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
 import { TaskLog } from "../../tools/setup/log.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { globSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
-import { PROJECT_DIRECTORY } from "../../../components/step/step.ts";
+import { PROJECT_DIRECTORY } from "../../../components/project.ts";
 import { parseExperiment, readExperiment } from "../../../tools/experiment/schema.ts";
 
 const parse = (text: string) =>

@@ -7,7 +7,7 @@ import { firstUsers, nodesInventory } from "../../../../components/libvirt/acces
 import { domainTypeOf } from "../../../../components/libvirt/domain-type.ts";
 import { planTopology } from "../../../../components/libvirt/plan.ts";
 import { LibvirtTopology } from "../../../../components/libvirt/topology.ts";
-import { PROJECT_DIRECTORY } from "../../../../components/step/step.ts";
+import { PROJECT_DIRECTORY } from "../../../../components/project.ts";
 import { currentEpoch } from "../../../../components/upkeep/epoch.ts";
 import { checkLibvirt, libvirtSchema } from "../../../../config/libvirt.ts";
 import { formatProblems } from "../../../../config/problems.ts";
