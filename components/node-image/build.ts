@@ -7,9 +7,9 @@ import type { Action, ActionContext } from "../step/action.ts";
 import {
   planNodeImage,
   ROOT_SIZE,
+  type NodeImageBuild,
   type NodeImageFiles,
   type NodeImagePlan,
-  type NodeImageSource,
 } from "./plan.ts";
 
 /** Days that an image is kept which no stack asked for. Domains boot from copies in their pool, so none misses it. */
@@ -23,12 +23,12 @@ const STALE_SECONDS = 30;
  * for the same one at a time make it once. Needs docker and nothing else; takes a minute or two.
  * @throws ProgramError when docker or mke2fs fails; nothing is left of the attempt then
  */
-export const buildNodeImage: Action<Omit<NodeImageSource, "imageId">> = async (args, context) => {
+export const buildNodeImage: Action<NodeImageBuild> = async (args, context) => {
   const imageId = z
     .string()
     .min(1)
     .parse(await context.readInput());
-  const plan = planNodeImage({ ...args, imageId });
+  const plan = planNodeImage({ ...args, imageId, layers: await layersOf(imageId, context) });
   await mkdir(args.cacheDirectory, { recursive: true });
   const release = await lockCache(args.cacheDirectory, context);
   try {
@@ -42,6 +42,13 @@ export const buildNodeImage: Action<Omit<NodeImageSource, "imageId">> = async (a
   const { disk, kernel, initrd, hash } = plan;
   return { disk, kernel, initrd, hash } satisfies NodeImageFiles;
 };
+
+/** What is in an image. Its id differs from stack to stack: a stack's image carries the stack's label. */
+async function layersOf(imageId: string, { run }: ActionContext): Promise<string[]> {
+  const format = "{{json .RootFS.Layers}}";
+  const layers = await run({ argv: ["docker", "image", "inspect", "--format", format, imageId] });
+  return z.array(z.string()).min(1).parse(JSON.parse(layers));
+}
 
 async function make(plan: NodeImagePlan, recipe: string, { report, run }: ActionContext) {
   const part = `${plan.folder}.tmp`;

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { PROJECT_DIRECTORY } from "../project.ts";
 import { Step } from "../step/step.ts";
 import type { DomainType } from "../libvirt/domain-type.ts";
-import { cmdlineOf, type NodeImageFiles, type NodeImageSource } from "./plan.ts";
+import { cmdlineOf, type NodeImageBuild, type NodeImageFiles } from "./plan.ts";
 
 /** What the node image is built from, besides the OpenStack image. */
 export const NODE_IMAGE_CONTEXT = join(PROJECT_DIRECTORY, "images/node");
@@ -22,11 +22,12 @@ export interface NodeImageArgs {
   cacheDirectory: string;
   /** The stack's folder of outputs. */
   outputDirectory: string;
-  /** With each new value the image is looked for again, and made if it is gone. */
-  epoch: string;
 }
 
-/** The OpenStack image as what a domain boots: made when one of its parts changes, and only then. */
+/**
+ * The OpenStack image as what a domain boots: made when one of its parts changes, and only then. Not when it is missing, as
+ * a machine's pool has its own copy.
+ */
 export class NodeImage extends pulumi.ComponentResource {
   /** Path of a qcow2 file with one ext4 file system. */
   readonly disk: pulumi.Output<string>;
@@ -50,11 +51,10 @@ export class NodeImage extends pulumi.ComponentResource {
             contentHash: args.contentHash,
             context: NODE_IMAGE_CONTEXT,
             cacheDirectory: args.cacheDirectory,
-          } satisfies Omit<NodeImageSource, "imageId">,
+          } satisfies NodeImageBuild,
           timeoutSeconds: BUILD_TIMEOUT_SECONDS,
         },
         input: args.imageId,
-        rerunOn: [args.epoch],
       },
       { parent: this },
     );

@@ -21,16 +21,22 @@ export function cmdlineOf(domainType: DomainType): string {
 /** Size of the root file system; what is empty takes no room on the hypervisor. */
 export const ROOT_SIZE = "8G";
 
-/** Programs that make a node image, and the names of what they make, follow from these alone. */
-export interface NodeImageSource {
-  /** Id of the OpenStack image. */
-  imageId: string;
+/** What a stack asks for; which OpenStack image, it says apart. */
+export interface NodeImageBuild {
   /** Hash of what is in the build context. */
   contentHash: string;
   /** The build context, images/node. */
   context: string;
   /** Folder of all node images of this machine. */
   cacheDirectory: string;
+}
+
+/** Programs that make a node image, and the names of what they make, follow from these alone. */
+export interface NodeImageSource extends NodeImageBuild {
+  /** Id of the OpenStack image. */
+  imageId: string;
+  /** Hashes of that image's layers: all of it that a node has. */
+  layers: readonly string[];
 }
 
 /** What a domain boots. */
@@ -55,9 +61,9 @@ export interface NodeImagePlan extends NodeImageFiles {
 
 /** How a node image is made, and where it is. Pure. */
 export function planNodeImage(source: NodeImageSource): NodeImagePlan {
-  const { imageId, contentHash, context, cacheDirectory } = source;
+  const { imageId, layers, contentHash, context, cacheDirectory } = source;
   const hash = createHash("sha256")
-    .update(JSON.stringify([imageId, contentHash, ROOT_SIZE]))
+    .update(JSON.stringify([layers, contentHash, ROOT_SIZE]))
     .digest("hex")
     .slice(0, 12);
   const folder = join(cacheDirectory, hash);

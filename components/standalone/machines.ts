@@ -70,8 +70,6 @@ export class StandaloneMachines extends pulumi.ComponentResource {
         domainType,
         cacheDirectory: join(PROJECT_DIRECTORY, ".toolchain/node-images"),
         outputDirectory,
-        // The pool has its own copy. With the stack's epoch, the preview of any repair would show the node replaced.
-        epoch: "",
       },
       { parent: this },
     );

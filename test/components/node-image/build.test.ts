@@ -22,12 +22,15 @@ after(() => rmSync(root, { recursive: true }));
 
 const args = { contentHash: "c".repeat(64), context: "/images/node" };
 
+const LAYERS = ["sha256:packages", "sha256:services"];
+
 /** A docker that makes files where the export should be, and says what it was asked for. */
 function fakeDocker(imageId = "sha256:image", exporting = () => Promise.resolve()) {
   const asked: string[] = [];
   const run = async ({ argv, environment }: Program): Promise<string> => {
     const builder = environment?.["DOCKER_BUILDKIT"] === "0" ? " with the classic builder" : "";
     const target = argv[argv.indexOf("--target") + 1] ?? "";
+    if (argv[2] === "inspect") return JSON.stringify(LAYERS);
     asked.push(argv[1] === "build" ? `build ${target}${builder}` : argv.slice(0, 2).join(" "));
     if (argv[0]?.endsWith("build/export")) {
       await exporting();
@@ -44,12 +47,16 @@ const build = (cacheDirectory: string, docker: ReturnType<typeof fakeDocker>) =>
   perform(buildNodeImage, { ...args, cacheDirectory }, docker.context);
 
 describe("the plan of a node image", () => {
-  const source = { ...args, imageId: "sha256:image", cacheDirectory: "/cache" };
+  const source = {
+    ...args,
+    ...{ imageId: "sha256:image", layers: LAYERS, cacheDirectory: "/cache" },
+  };
   const plan = planNodeImage(source);
 
-  it("is another when the OpenStack image or the recipe is, and only then", () => {
+  it("is another when what is in the OpenStack image or the recipe is, and only then", () => {
     assert.equal(planNodeImage({ ...source, context: "/elsewhere" }).hash, plan.hash);
-    assert.notEqual(planNodeImage({ ...source, imageId: "sha256:other" }).hash, plan.hash);
+    assert.equal(planNodeImage({ ...source, imageId: "sha256:other" }).hash, plan.hash);
+    assert.notEqual(planNodeImage({ ...source, layers: ["sha256:packages"] }).hash, plan.hash);
     assert.notEqual(planNodeImage({ ...source, contentHash: "d" }).hash, plan.hash);
   });
 
@@ -76,7 +83,10 @@ describe("building a node image", () => {
     const cache = join(root, "once");
     const first = fakeDocker();
     const { result } = await build(cache, first);
-    const plan = planNodeImage({ ...args, imageId: "sha256:image", cacheDirectory: cache });
+    const plan = planNodeImage({
+      ...args,
+      ...{ imageId: "sha256:image", layers: LAYERS, cacheDirectory: cache },
+    });
     assert.deepEqual(result, {
       disk: plan.disk,
       kernel: plan.kernel,
@@ -93,7 +103,7 @@ describe("building a node image", () => {
       "docker rm",
       "docker rmi",
     ]);
-    const second = fakeDocker();
+    const second = fakeDocker("sha256:the-same-with-another-label");
     assert.deepEqual((await build(cache, second)).result, result);
     assert.deepEqual(second.asked, []);
   });
