@@ -6,7 +6,12 @@ import { CLOUD_INIT_LABEL, cloudInitOf, type LogIn } from "./cloud-init.ts";
 import { consoleLogOf } from "./console.ts";
 import type { DomainType } from "./domain-type.ts";
 import type { MachinePlan, NetworkName, NodePlan } from "./plan.ts";
-import { DOMAIN_STYLESHEET, keptNodeStylesheet, kernelArguments } from "./stylesheets.ts";
+import {
+  DOMAIN_STYLESHEET,
+  kernelArguments,
+  keptNodeStylesheet,
+  PRIVATE_VOLUME_STYLESHEET,
+} from "./stylesheets.ts";
 
 /** How a node is told by cloud-init who may log in. */
 export interface CloudInitArgs extends Pick<LogIn, "user"> {
@@ -89,16 +94,15 @@ export class LibvirtNode extends pulumi.ComponentResource {
     const rebuild = seed?.digest ?? args.rebuild;
     const anew = rebuild !== undefined && { replacementTrigger: rebuild };
 
-    const disk = new libvirt.Volume(
+    const disk = this.#volume(
       `${name}-disk`,
       {
         name: `${node.domainName}.qcow2`,
-        pool: args.pool,
         format: "qcow2",
         ...(args.baseVolumeId !== undefined && { baseVolumeId: args.baseVolumeId }),
         ...(node.diskGb !== undefined && { size: node.diskGb * 2 ** 30 }),
       },
-      { ...resource, protect, deleteBeforeReplace: true, ...anew },
+      { protect, deleteBeforeReplace: true, ...anew },
     );
     const cdrom = cloudInit ? this.#cloudInitDisk(cloudInit) : seed;
 
@@ -153,6 +157,21 @@ export class LibvirtNode extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
+  /** A volume of the node's own, for nobody else on the hypervisor to read. */
+  #volume(
+    name: string,
+    args: Omit<libvirt.VolumeArgs, "pool" | "xml">,
+    options: pulumi.CustomResourceOptions,
+  ): libvirt.Volume {
+    const { pool, provider } = this.#args;
+    return new libvirt.Volume(
+      name,
+      { ...args, pool, xml: { xslt: PRIVATE_VOLUME_STYLESHEET } },
+      // How it was made is no reason to make it anew.
+      { parent: this, provider, ignoreChanges: ["xml"], ...options },
+    );
+  }
+
   #cloudInitDisk({ user, publicKey }: CloudInitArgs) {
     const { node } = this.#args;
     if (!isOnBoth(node)) throw new Error(`${node.name} has one network card, cloud-init sets two`);
@@ -171,7 +190,7 @@ export class LibvirtNode extends pulumi.ComponentResource {
     label: string,
     seed: { documents: pulumi.Output<Record<string, string>>; digest: pulumi.Output<string> },
   ) {
-    const { node, pool, provider, outputDirectory } = this.#args;
+    const { node, outputDirectory } = this.#args;
     const file = `${outputDirectory}/${kind}/${node.name}.iso`;
     const digest = pulumi.unsecret(seed.digest);
     const written = new Step(
@@ -184,31 +203,29 @@ export class LibvirtNode extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const volume = new libvirt.Volume(
+    const volume = this.#volume(
       `${this.#name}-${kind}`,
       {
         // The content is in the name: a new one is made beside the old one, which the running domain holds.
         name: pulumi.interpolate`${node.domainName}-${digest}.iso`,
-        pool,
         source: file,
       },
-      { parent: this, provider, dependsOn: [written] },
+      { dependsOn: [written] },
     );
     return { volume, digest };
   }
 
   /** What outlives the node: its data, and the log of its console. */
   #kept({ dataGb }: SeedArgs) {
-    const { node, pool, provider, protect, outputDirectory, epoch } = this.#args;
-    const data = new libvirt.Volume(
+    const { node, protect, outputDirectory, epoch } = this.#args;
+    const data = this.#volume(
       `${this.#name}-data`,
       {
         name: `${node.domainName}-data.qcow2`,
-        pool,
         format: "qcow2",
         size: dataGb * 2 ** 30,
       },
-      { parent: this, provider, protect, deleteBeforeReplace: true },
+      { protect, deleteBeforeReplace: true },
     );
     const consoleLog = consoleLogOf(outputDirectory, node.name);
     const console = new Step(

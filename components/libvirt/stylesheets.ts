@@ -46,6 +46,12 @@ export function keptNodeStylesheet(consoleLog: string): string {
   );
 }
 
+/** What the provider can't say of a volume that may hold a secret: nobody else on the hypervisor reads it. */
+export const PRIVATE_VOLUME_STYLESHEET = stylesheet(
+  `<xsl:template match="/volume/target/permissions/mode/text()">0600</xsl:template>
+`,
+);
+
 function escapeXml(text: string): string {
   // Braces are XSLT's own in an attribute.
   return text

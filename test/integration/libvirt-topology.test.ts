@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  globSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -173,6 +181,13 @@ describe("nodes on libvirt", { timeout: 30 * 60_000 }, () => {
     }
     const { stdout } = await execa("ssh-keygen", ["-y", "-f", keyFile], { stdin: "ignore" });
     assert.equal(stdout.trim(), readFileSync(publicKeyFile, "utf8").trim());
+  });
+
+  it("have disks that nobody else on the hypervisor reads", () => {
+    const volumes = globSync(`/var/lib/libvirt/images/${NAMES}/${NAMES}-*-0*`);
+    // Disk and cloud-init of each of the two.
+    assert.equal(volumes.length, 4, volumes.join());
+    for (const file of volumes) assert.equal(statSync(file).mode & 0o777, 0o600, file);
   });
 
   it("are not touched by a second `up`", () => stack.expectNoChanges());

@@ -100,7 +100,8 @@ describe("a standalone cloud on a libvirt node", { timeout: 60 * 60_000 }, () =>
     const address = nodes?.["controller-0"]?.address ?? "";
     const [compute] = Object.values(hostsOf("simulated_computes"));
     const peers = await onNode("ss", "-Htn", "state", "established", "sport = :5672");
-    assert.ok(peers.includes(`${compute?.["address"]}:`), peers);
+    // As an IPv4 address in one of IPv6: [::ffff:ADDRESS]:PORT.
+    assert.ok(peers.includes(`:${compute?.["address"]}]:`), peers);
     const ping = ["ping", "-c", "2", "-W", "5"];
     await execa("docker", ["exec", container("compute-0"), ...ping, address], { stdin: "ignore" });
     await onNode(...ping, compute?.["address"] ?? "");
@@ -122,9 +123,10 @@ describe("a standalone cloud on a libvirt node", { timeout: 60 * 60_000 }, () =>
       assert.ok(text.length > 0, place);
       for (const secret of secrets) assert.ok(!text.includes(secret), `a secret is in ${place}`);
     }
-    const seeds = globSync(`${POOL}/${NODE}-*.iso`);
-    assert.equal(seeds.length, 1);
-    for (const file of [...seeds, `${output}/seed/controller-0.iso`]) {
+    // Disk, data, and seed.
+    const volumes = globSync(`${POOL}/${NODE}*`);
+    assert.equal(volumes.length, 3);
+    for (const file of [...volumes, `${output}/seed/controller-0.iso`]) {
       assert.equal(statSync(file).mode & 0o077, 0, file);
     }
   });

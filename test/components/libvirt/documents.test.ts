@@ -16,6 +16,7 @@ import { cloudInitOf } from "../../../components/libvirt/cloud-init.ts";
 import { planTopology } from "../../../components/libvirt/plan.ts";
 import {
   DOMAIN_STYLESHEET,
+  PRIVATE_VOLUME_STYLESHEET,
   keptNodeStylesheet,
   kernelArguments,
   networkStylesheet,
@@ -190,6 +191,15 @@ describe("the stylesheet of a node with data", () => {
       text,
       /<target type="serial" port="0"\/><log file="\/out\/a \{b\} &amp; &quot;c&quot;\/console\.log" append="on"\/><\/console>/,
     );
+  });
+});
+
+describe("the stylesheet of a node's volumes", () => {
+  it("lets nobody else read them, and changes nothing else", async () => {
+    const volume = (mode: string) =>
+      `<volume><name>disk</name><target><format type="qcow2"/><permissions><mode>${mode}</mode></permissions></target></volume>`;
+    const text = await transform(PRIVATE_VOLUME_STYLESHEET, volume("644"));
+    assert.equal(text.trim(), volume("0600"));
   });
 });
 

@@ -5,6 +5,7 @@ import { VirtualBmc } from "../../../components/bmc/virtual-bmc.ts";
 import { deriveCredentials } from "../../../components/credentials/derive.ts";
 import { CredentialSeed } from "../../../components/credentials/seed.ts";
 import { planTopology } from "../../../components/libvirt/plan.ts";
+import { PRIVATE_VOLUME_STYLESHEET } from "../../../components/libvirt/stylesheets.ts";
 import { LibvirtTopology } from "../../../components/libvirt/topology.ts";
 import { actions } from "../../../components/step/actions.ts";
 import { specificationSchema } from "../../../components/step/specification.ts";
@@ -162,7 +163,9 @@ for (const preview of [true, false]) {
         assert.deepEqual(inputs["consoles"], [
           { type: "pty", targetPort: "0", targetType: "serial" },
         ]);
-        assert.equal(the(VOLUME, `${node.name}-disk`).inputs["size"], node.diskGb * 2 ** 30);
+        const { size, xml } = the(VOLUME, `${node.name}-disk`).inputs;
+        assert.equal(size, node.diskGb * 2 ** 30);
+        assert.deepEqual(xml, { xslt: PRIVATE_VOLUME_STYLESHEET });
       }
     });
 
