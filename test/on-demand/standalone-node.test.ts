@@ -8,7 +8,7 @@ import { bmcDirectory } from "../../components/bmc/virtual-bmc.ts";
 import { bmcFiles, processesOf } from "../../components/bmc/daemon.ts";
 import { consoleLogOf } from "../../components/libvirt/console.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
-import { novaServices } from "../../components/openstack/compute.ts";
+import { hypervisors, novaServices } from "../../components/openstack/compute.ts";
 import * as cloudOf from "../support/cloud.ts";
 import { libvirtHas, sweepLibvirt, virsh } from "../support/libvirt.ts";
 import { everySecret, readQuietly } from "../support/secrets.ts";
@@ -248,10 +248,24 @@ describe("a standalone cloud on a libvirt node", { timeout: 60 * 60_000 }, () =>
     await stack.expectNoChanges();
   });
 
-  it("destroys everything, its services first", async () => {
-    const progress = await stack.destroy();
+  it("moves into containers once that is confirmed, and ends its services first", async () => {
+    await stack.configure({ "standalone.placement": "containers" });
+    const progress = await stack.up();
+    assert.match(progress, /the control plane moves from node to containers/);
     assert.match(progress, /shutting .* down/);
     assert.doesNotMatch(progress, /did not end within/);
+    assert.deepEqual((await libvirtHas(STACK)).domains, [BARE]);
+    assert.ok((await containers(STACK, "control-plane")).has(container("keystone")));
+    cloud = await stack.cloud();
+    assert.deepEqual(
+      (await hypervisors(cloud)).map(({ host, state }) => [host, state]),
+      [["compute-0", "up"]],
+    );
+    await stack.expectNoChanges();
+  });
+
+  it("destroys everything", async () => {
+    await stack.destroy();
     assert.deepEqual(await libvirtHas(STACK), { domains: [], networks: [], pools: [] });
     assert.deepEqual(await leftovers(STACK), {
       containers: [],
