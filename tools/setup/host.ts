@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 import { execa } from "execa";
 import { SetupError } from "./report.ts";
@@ -9,12 +9,21 @@ export function which(
   env: NodeJS.ProcessEnv = process.env,
   except: readonly string[] = [],
 ): string | undefined {
-  const hidden = new Set(except.map((folder) => path.resolve(folder)));
+  const hidden = new Set(except.map(realFolder));
   return (env.PATH ?? "")
     .split(path.delimiter)
-    .filter((folder) => folder !== "" && !hidden.has(path.resolve(folder)))
+    .filter((folder) => folder !== "" && !hidden.has(realFolder(folder)))
     .map((folder) => path.join(folder, command))
     .find(isExecutable);
+}
+
+/** A folder by the one path that leads there without symbolic links; by its absolute path where there is none. */
+function realFolder(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return path.resolve(folder);
+  }
 }
 
 /** Whether this is a file that may be run. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, it } from "node:test";
@@ -26,6 +26,10 @@ describe("questions to the host", () => {
     chmodSync(file, 0o755);
     assert.equal(find(), file);
     assert.equal(find([`${folder}/`]), undefined);
+    const link = `${folder}-link`;
+    symlinkSync(folder, link);
+    assert.equal(find([link]), undefined);
+    rmSync(link);
     rmSync(folder, { recursive: true });
   });
 
