@@ -1,22 +1,36 @@
 import { z } from "zod";
+import { usableAddresses } from "./addresses.ts";
 import { checkArgv } from "../components/infrared/contract.ts";
 import { imagesTaskOf, type UndercloudTarget } from "../components/infrared/target.ts";
-import { imagesUrlOf, undercloudArgv } from "../components/infrared/undercloud-argv.ts";
-import { boolean, choice, integer } from "./fields.ts";
+import {
+  HIGHEST_PLACE,
+  imagesUrlOf,
+  undercloudArgv,
+} from "../components/infrared/undercloud-argv.ts";
+import {
+  absolutePath,
+  argument,
+  boolean,
+  choice,
+  folder,
+  host,
+  integer,
+  line,
+  text as anyText,
+} from "./fields.ts";
 import type { Problem } from "./problems.ts";
 
-const text = (what: string) => z.string({ error: `must be ${what}` }).min(1, `must be ${what}`);
+/** Infrared hands its options to ansible, which takes such braces for its own templates. */
+const TEMPLATE = /\{[{%#]/;
+const plain = <T extends z.ZodString>(field: T) =>
+  field.refine((value) => !TEMPLATE.test(value), {
+    error: "must not have {{, {% or {#, which ansible takes for its own",
+  });
 
-const absolutePath = z
-  .string({ error: "must be an absolute path" })
-  .regex(/^\/\S*$/, { error: "must be an absolute path without spaces" });
+const text = (what: string) => plain(anyText(what));
 
-const url = z
-  .string({ error: "must be a URL" })
-  .regex(/^(https?|file):\/\/\S+$/, { error: "must be a file, http or https URL" });
-
-const host = text("a host name or an address").regex(/^[\w.:-]+$/, {
-  error: "must be a host name or an address",
+const url = text("a URL").regex(/^(https?|file):\/\/[^\s,"'`\\<>]+$/, {
+  error: "must be a file, http or https URL",
 });
 
 const list = <T extends z.ZodType>(item: T, what: string) =>
@@ -35,23 +49,33 @@ export const infraredSchema = z
         /** A checkout on this machine, which is copied, local changes too. */
         path: absolutePath.optional(),
         /** Or a git repository, where no path is set. */
-        repository: text("a git URL").default(REPOSITORY),
+        repository: argument("a git URL").default(REPOSITORY),
         /** Branch, tag or commit of the repository. */
-        revision: text("a git revision").default(REVISION),
+        revision: argument("a git revision").default(REVISION),
       })
       .prefault({}),
     /** Python 3.6 to 3.11 for Infrared. Default: the newest of them that is found. */
-    python: text("a program").optional(),
+    python: argument("a program").optional(),
     /** Versions of Python packages that differ from those known to work; "" leaves one to Infrared. */
-    pins: z.record(z.string(), z.string()).default({}),
+    pins: z
+      .record(
+        z
+          .string()
+          .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, { error: "must be the name of a package" }),
+        z
+          .string({ error: "must be a version" })
+          .regex(/^[A-Za-z0-9.!+_-]*$/, { error: "must be a version" }),
+        { error: "must be packages with their versions" },
+      )
+      .default({}),
     /** Folder for Infrared's environment and workspaces. Default: infrared in the stack's output folder. */
-    home: absolutePath.optional(),
+    home: folder.optional(),
     workspace: text("a name")
       .regex(/^[a-z0-9][a-z0-9_-]*$/, { error: "must be lower-case letters, digits, _ and -" })
       .default("stack"),
     /** Plugins to add, each by its folder in the checkout or its git URL, in this order. */
     plugins: z
-      .array(text("a folder or a git URL"), { error: "must be a list" })
+      .array(argument("a folder or a git URL"), { error: "must be a list" })
       .default(["plugins/virsh", "plugins/tripleo-undercloud"]),
     undercloud: z
       .strictObject({
@@ -85,8 +109,10 @@ export const infraredSchema = z
         /** What undercloud.conf says besides: values by `section.option`. */
         configOptions: z
           .record(
-            z.string().regex(/^[^.=,\s]+\.[^=,\s]+$/, { error: "must be section.option" }),
-            z.union([z.string(), z.number(), z.boolean()]),
+            z.string().regex(/^[\w-]+\.[\w-]+$/, { error: "must be section.option" }),
+            z.union([plain(line("a value")), z.number(), z.boolean()], {
+              error: "must be one line of text without {{, a number, true or false",
+            }),
           )
           .default({}),
         /** A template of undercloud.conf on this machine, in place of Infrared's own. */
@@ -135,9 +161,9 @@ export const infraredSchema = z
           )
           .default({}),
         /** Folder that keeps downloads, shared by stacks. Default: ~/.cache/overcloud/images. */
-        cache: absolutePath.optional(),
+        cache: folder.optional(),
         /** Folder on the undercloud that they are copied to. */
-        target: absolutePath.default("/var/tmp/overcloud-images"),
+        target: folder.default("/var/tmp/overcloud-images"),
         /** Minutes after which the download counts as failed. */
         timeoutMinutes: integer(1, 24 * 60).default(120),
       })
@@ -160,10 +186,11 @@ export type InfraredSettings = Readonly<z.output<typeof infraredSchema>>;
 export function checkInfrared(settings: InfraredSettings, target: UndercloudTarget): Problem[] {
   const { undercloud, images, plugins } = settings;
   const problems: Problem[] = [];
-  const add = (key: string, message: string, value?: unknown) =>
+  const add = (key: string, message: string, value?: unknown, ...involves: string[]) =>
     problems.push({
       key: `infrared.${key}`,
       message,
+      involves,
       ...(value !== undefined && { value }),
     });
 
@@ -194,7 +221,13 @@ export function checkInfrared(settings: InfraredSettings, target: UndercloudTarg
   const { username, passwordFile } = undercloud.registry;
   if ((username === undefined) !== (passwordFile === undefined)) {
     const [missing, given] = username ? ["passwordFile", "username"] : ["username", "passwordFile"];
-    add(`undercloud.registry.${missing}`, `is missing: registry.${given} is set`);
+    const message = `is missing: registry.${given} is set`;
+    add(
+      `undercloud.registry.${missing}`,
+      message,
+      undefined,
+      `infrared.undercloud.registry.${given}`,
+    );
   }
   for (const word of undercloud.extraArgs.filter((each) => /^--[\w-]*password(=|$)/.test(each))) {
     const [option] = word.split("=");
@@ -202,6 +235,15 @@ export function checkInfrared(settings: InfraredSettings, target: UndercloudTarg
       "undercloud.extraArgs",
       `${option} would show a password to every user of this machine: use registry.passwordFile; the others are generated`,
     );
+  }
+  const { provisioningCidr } = target;
+  if (provisioningCidr !== undefined && usableAddresses(provisioningCidr) < HIGHEST_PLACE) {
+    problems.push({
+      key: "libvirt.networks.provisioning.cidr",
+      value: provisioningCidr,
+      message: `is too small: the undercloud's services have its first ${HIGHEST_PLACE} addresses`,
+    });
+    return problems;
   }
   const argv = undercloudArgv(settings, target, { inventory: "hosts", vars: "vars.yml" });
   for (const problem of checkArgv(argv)) add("undercloud", problem);

@@ -1,11 +1,24 @@
 import { z } from "zod";
 import { addressNumber, overlap, rangeOf, usableAddresses } from "./addresses.ts";
-import { address, boolean, choice, cidr, integer } from "./fields.ts";
+import {
+  absolutePath,
+  address,
+  boolean,
+  choice,
+  cidr,
+  folder,
+  integer,
+  line,
+  text,
+} from "./fields.ts";
 import type { HostFacts } from "./host.ts";
 import type { Problem } from "./problems.ts";
 
 /** Controllers that a high availability control plane has; the addresses of so many are kept free. */
 export const MAX_CONTROLLERS = 3;
+
+/** The most addresses that a dhcp range has: so many reservations libvirt takes, and the MACs are numbered for twice as many. */
+const MOST_ADDRESSES = 4096;
 
 /** Memory in MiB that the machine keeps for itself and QEMU's own needs. */
 export const HOST_RESERVE_MB = 1024;
@@ -18,11 +31,6 @@ const LONGEST_NAME = 63;
 
 /** Where the dhcp range lies where none is set, as places in the external network. */
 const DHCP = { first: 10, last: 50 };
-
-const text = (what: string) => z.string({ error: `must be ${what}` }).min(1, `must be ${what}`);
-const absolutePath = z
-  .string({ error: "must be an absolute path" })
-  .regex(/^\/[^\s<>&"']*$/, { error: "must be an absolute path without spaces and quotes" });
 
 const sizes = (vcpus: number, memoryMb: number, diskGb: number) => ({
   /** Virtual CPUs. */
@@ -46,17 +54,19 @@ const vlan = (id: number, network: string) =>
 export const libvirtSchema = z
   .strictObject({
     /** Where libvirt answers. */
-    uri: text("a libvirt URI").default("qemu:///system"),
+    uri: text("a libvirt URI")
+      .regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s<>"'`\\{}|^]*$/, { error: "must be a libvirt URI" })
+      .default("qemu:///system"),
     /** kvm, qemu (emulated), or auto: what set-up found out by trying a guest. */
     domainType: choice("auto", "kvm", "qemu").default("auto"),
     /** Folder of the stack's disks. Default: /var/lib/libvirt/images/<names>. */
-    pool: absolutePath.optional(),
+    pool: folder.optional(),
     /** What the nodes' disks start from. */
     image: z
       .strictObject({
         /** Path of a disk image on this machine, or its https URL. */
         source: text("an absolute path or an https URL")
-          .regex(/^(\/|https:\/\/)/, { error: "must be an absolute path or an https URL" })
+          .regex(/^(\/|https:\/\/)\S+$/, { error: "must be an absolute path or an https URL" })
           .optional(),
         /** SHA-256 of the image in hex. An image from a URL must have one. */
         sha256: z
@@ -67,7 +77,7 @@ export const libvirtSchema = z
         kernel: absolutePath.optional(),
         initrd: absolutePath.optional(),
         /** Arguments of that kernel. */
-        cmdline: z.string({ error: "must be text" }).default("console=ttyS0 root=/dev/vda rw"),
+        cmdline: line("kernel arguments").default("console=ttyS0 root=/dev/vda rw"),
       })
       .prefault({}),
     /** Who logs in to the undercloud before it is installed; created by cloud-init, with sudo. */
@@ -176,6 +186,7 @@ function checkImage({ image: { source, sha256, kernel, initrd } }: LibvirtSettin
     problems.push({
       key: "libvirt.image.source",
       message: "is missing: the path or the https URL of the image that nodes start from",
+      involves: ["controlPlane"],
     });
   } else if (source.startsWith("https://") && sha256 === undefined) {
     problems.push({
@@ -260,6 +271,10 @@ export function checkDhcp(settings: LibvirtSettings, computes: number): Problem[
     const message = external.dhcp
       ? `must be a range within ${external.cidr}, start before end, without ${external.cidr.split("/")[0]} and the two addresses at its ends`
       : `is too small: nodes get its ${DHCP.first}th to ${DHCP.last}th address; choose a larger network, or set libvirt.networks.external.dhcp`;
+    return [{ key, value, message, involves }];
+  }
+  if (last - first + 1 > MOST_ADDRESSES) {
+    const message = `must have at most ${MOST_ADDRESSES} addresses, it has ${last - first + 1}`;
     return [{ key, value, message, involves }];
   }
   if (last - first + 1 >= needed) return [];

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { PROJECT_DIRECTORY } from "../components/project.ts";
 import { readHostFacts, type HostFacts } from "./host.ts";
 import { parseSettings } from "./parse.ts";
 import type { Settings } from "./schema.ts";
@@ -9,6 +10,8 @@ import type { Settings } from "./schema.ts";
  */
 export async function loadSettings(): Promise<{ settings: Settings; host: HostFacts }> {
   const stack = pulumi.getStack();
+  const misplaced = misplacement(stack, PROJECT_DIRECTORY);
+  if (misplaced !== undefined) throw new pulumi.RunError(misplaced);
   const raw = readConfig(pulumi.runtime.allConfig(), pulumi.getProject());
   if (raw["names"] === "" || raw["names"] === undefined) raw["names"] = stack;
   try {
@@ -16,6 +19,21 @@ export async function loadSettings(): Promise<{ settings: Settings; host: HostFa
   } catch (error) {
     throw new pulumi.RunError(error instanceof Error ? error.message : String(error));
   }
+}
+
+/**
+ * What can't be said of a key, because it is about names that the program doesn't choose: they end up in paths, in
+ * configurations of ssh and ansible, and in commands.
+ * @returns one sentence; undefined where all is well
+ */
+export function misplacement(stack: string, directory: string): string | undefined {
+  if (!/^[A-Za-z0-9_][\w.-]*$/.test(stack)) {
+    return `The stack's name ${JSON.stringify(stack)} must begin with a letter or a digit: its files are in a folder of that name.`;
+  }
+  if (!/^[\p{L}\p{N} ._+@,=~()%/-]+$/u.test(directory)) {
+    return `The project's folder ${JSON.stringify(directory)} has characters that ssh or ansible take for something else: move it to a path of letters, digits, spaces and . _ + @ , = ~ ( ) % - alone.`;
+  }
+  return undefined;
 }
 
 /**

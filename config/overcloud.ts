@@ -1,14 +1,10 @@
+import { access, constants, stat } from "node:fs/promises";
 import { z } from "zod";
 import { productVersions, RELEASES } from "../components/overcloud/release.ts";
 import { selectSteps } from "../components/overcloud/steps.ts";
-import { address, boolean, choice, integer } from "./fields.ts";
+import { address, boolean, choice, folder, host, integer, line } from "./fields.ts";
 import type { Problem } from "./problems.ts";
 import { movePlacementSchema } from "./standalone.ts";
-
-const line = (what: string) =>
-  z
-    .string({ error: `must be ${what}` })
-    .regex(/^[^\r\n]*$/, { error: `must be ${what}, one line` });
 
 const words = (what: string) =>
   z
@@ -21,7 +17,7 @@ const imagePart = z
   .regex(/^[A-Za-z0-9._/:-]*$/, { error: "may have letters, digits and . _ / : - only" })
   .default("");
 
-const absolutePath = z.string({ error: "must be an absolute path" }).regex(/^\/[A-Za-z0-9._/-]*$/, {
+const absolutePath = folder.regex(/^\/[A-Za-z0-9._/-]*$/, {
   error: "must be an absolute path of letters, digits and . _ / -",
 });
 
@@ -64,9 +60,7 @@ export const overcloudSchema = z
       .prefault({}),
     /** Time servers of undercloud and overcloud. */
     ntpServers: z
-      .array(line("host name").min(1, "must be a host name"), {
-        error: "must be a list of host names",
-      })
+      .array(host, { error: "must be a list of host names" })
       .min(1, "must name a server")
       .default(["pool.ntp.org"]),
     /** DNS servers of undercloud and overcloud. Empty: the hypervisor's on the external network. */
@@ -171,6 +165,25 @@ export function checkBmcPorts({ bmc }: OvercloudSettings, places: number): Probl
       message: `is too high: the nodes' BMCs need the ports up to ${last}`,
     },
   ];
+}
+
+/** Rules that involve this machine's files: environment files are read when the program runs. */
+export async function checkEnvironmentFiles({
+  environmentFiles,
+}: Pick<OvercloudSettings, "environmentFiles">): Promise<Problem[]> {
+  const problems = await Promise.all(
+    environmentFiles.map(async (file, index): Promise<Problem[]> => {
+      const key = `overcloud.environmentFiles.${index}`;
+      const found = await stat(file).catch(() => undefined);
+      if (!found?.isFile()) return [{ key, value: file, message: "is no file" }];
+      const readable = await access(file, constants.R_OK).then(
+        () => true,
+        () => false,
+      );
+      return readable ? [] : [{ key, value: file, message: "can't be read" }];
+    }),
+  );
+  return problems.flat();
 }
 
 function checkVersion({ distribution, release, version }: OvercloudSettings): Problem[] {

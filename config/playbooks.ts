@@ -2,7 +2,7 @@ import path from "node:path";
 import { z } from "zod";
 import { readContent, type PlaybookContent } from "../components/playbook/content.ts";
 import { nameOf, pathOf } from "../components/playbook/names.ts";
-import { boolean, choice, integer } from "./fields.ts";
+import { boolean, choice, integer, line, text } from "./fields.ts";
 import type { Problem } from "./problems.ts";
 
 /** The longest that one playbook may take. */
@@ -11,12 +11,10 @@ export const MAX_TIMEOUT_MINUTES = 1440;
 /** Tags that ansible itself gives a meaning to. */
 const SPECIAL_TAGS = ["all", "always", "never", "tagged", "untagged"];
 
-const file = z.string({ error: "must be the path of a playbook" }).min(1, {
-  error: "must be the path of a playbook",
-});
+const file = text("the path of a playbook");
 
 const tags = z
-  .array(z.string({ error: "must be a tag" }).regex(/^[^,\s]+$/, { error: "must be one tag" }), {
+  .array(line("a tag").regex(/^[^,\s]+$/, { error: "must be one tag" }), {
     error: "must be a list of tags",
   })
   .default([]);
@@ -46,7 +44,7 @@ export const playbooksSchema = z
           )
           .default({}),
         /** Hosts and groups that it is limited to, as for ansible-playbook --limit. */
-        limit: z.string({ error: "must be a pattern of hosts" }).min(1).optional(),
+        limit: text("a pattern of hosts").optional(),
         /** When it runs: in every update, when it or its settings changed, or when `run` says so. */
         runOn: choice("always", "changed", "manual").default("changed"),
         /** With `runOn: manual`: each new number runs it once. 0: it has not been run yet. */

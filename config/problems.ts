@@ -24,9 +24,17 @@ export class SettingsError extends Error {
 export function formatProblems(problems: readonly Problem[]): string {
   const lines = problems.map(({ key, value, message }) => {
     const shown = value === undefined ? "" : ` is ${show(value)}:`;
-    return `  overcloud:${key}${shown || ":"} ${message}`;
+    return visible(`  overcloud:${key}${shown || ":"} ${message}`);
   });
   return `The stack's configuration has ${problems.length} problem${problems.length === 1 ? "" : "s"}:\n${lines.join("\n")}`;
+}
+
+/** With what would break the line, or make it look other than it is, as JSON has it. */
+function visible(line: string): string {
+  return line.replaceAll(
+    /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function show(value: unknown): string {
@@ -36,7 +44,14 @@ function show(value: unknown): string {
 
 /** zod's issues in this project's words. */
 export function problemsOf(error: z.ZodError, input: unknown): Problem[] {
-  return error.issues.flatMap((issue): Problem[] => {
+  // One for each place: what fails the first rule of a field fails others as well.
+  const first = error.issues.filter(
+    ({ code, path }, position, all) =>
+      code === "unrecognized_keys" ||
+      all.findIndex((other) => other.code !== "unrecognized_keys" && samePath(other.path, path)) ===
+        position,
+  );
+  return first.flatMap((issue): Problem[] => {
     if (issue.code === "unrecognized_keys") {
       return issue.keys.map((key) => ({
         key: [...issue.path, key].join("."),
@@ -52,6 +67,9 @@ export function problemsOf(error: z.ZodError, input: unknown): Problem[] {
     ];
   });
 }
+
+const samePath = (a: readonly PropertyKey[], b: readonly PropertyKey[]): boolean =>
+  a.length === b.length && a.every((key, position) => key === b[position]);
 
 /** Whether what is there may hold variables of a playbook, which may be secret. */
 function isSecret([first, , key]: readonly PropertyKey[]): boolean {

@@ -18,7 +18,8 @@ export function onNode(address: string, configFile: string): Record<string, stri
   return {
     ansible_host: address,
     ansible_user: "root",
-    ansible_ssh_common_args: `-F ${configFile}`,
+    // ansible splits it as a shell would.
+    ansible_ssh_common_args: `-F ${/\s/.test(configFile) ? `'${configFile}'` : configFile}`,
     ansible_python_interpreter: "/usr/bin/python3",
   };
 }

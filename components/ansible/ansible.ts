@@ -31,8 +31,9 @@ const CONFIGURATION = join(PROJECT_DIRECTORY, "playbooks/ansible.cfg");
 
 /** @param outcome file for what the callback plugin has to say at the end */
 export function ansibleProgram(run: AnsibleRun, outcome: string): Program {
+  // One word each, so that no value is taken for an option.
   const list = (option: string, values: readonly string[] = []) =>
-    values.length > 0 ? [option, values.join(",")] : [];
+    values.length > 0 ? [`${option}=${values.join(",")}`] : [];
   return {
     argv: [
       PROGRAM,
@@ -40,7 +41,7 @@ export function ansibleProgram(run: AnsibleRun, outcome: string): Program {
       ...(run.extraVars ?? []).flatMap((value) => ["--extra-vars", value]),
       ...list("--tags", run.tags),
       ...list("--skip-tags", run.skipTags),
-      ...(run.limit === undefined ? [] : ["--limit", run.limit]),
+      ...(run.limit === undefined ? [] : [`--limit=${run.limit}`]),
       ...(run.check ? ["--check"] : []),
       run.playbook,
     ],

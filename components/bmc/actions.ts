@@ -109,7 +109,8 @@ function nodeFiles({ directory, domainName }: { directory: string; domainName: s
   return { folder, config: join(folder, "config") };
 }
 
-function configText(
+/** The configuration of a BMC, as Python's configparser reads it. */
+export function configText(
   { domainName, address, port, username, libvirtUri }: NodeArgs,
   password: string,
 ): string {
@@ -122,7 +123,12 @@ function configText(
     port,
     active: true,
   };
-  const lines = Object.entries(options).map(([key, value]) => `${key} = ${value}\n`);
+  const lines = Object.entries(options).map(([key, value]) => {
+    const text = String(value);
+    if (/[\r\n]/.test(text)) throw new Error(`${key} of ${domainName} has more than one line`);
+    // Percent signs are references to other options.
+    return `${key} = ${text.replaceAll("%", "%%")}\n`;
+  });
   return `[VirtualBMC]\n${lines.join("")}`;
 }
 

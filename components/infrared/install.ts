@@ -131,8 +131,7 @@ async function makeEnvironment(
   const program = await findPython(home, python, context);
   context.report(`making an environment for Infrared with ${program}`);
   await context.run({ argv: [program, "-m", "venv", venv], environment });
-  const wanted = Object.entries({ ...PINS, ...pins }).filter(([, version]) => version !== "");
-  const requirements = wanted.map(([name, version]) => `${name}==${version}`);
+  const requirements = requirementsOf({ ...PINS, ...pins });
   const constraints = path.join(venv, "constraints.txt");
   await writeFile(constraints, requirements.map((line) => `${line}\n`).join(""));
   const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
@@ -140,6 +139,13 @@ async function makeEnvironment(
   const tools = requirements.filter((each) => /^(pip|setuptools)==/.test(each));
   if (tools.length > 0) await inVenv(...pip, ...tools, "wheel");
   await inVenv(...pip, "--constraint", constraints, ".");
+}
+
+/** Versions as pip reads them; those that are empty are left to Infrared. */
+export function requirementsOf(pins: Readonly<Record<string, string>>): string[] {
+  return Object.entries(pins)
+    .filter(([, version]) => version !== "")
+    .map(([name, version]) => `${name}==${version}`);
 }
 
 async function findPython(

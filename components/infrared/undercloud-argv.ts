@@ -93,6 +93,9 @@ function configOptions(
   };
 }
 
+/** The highest of the places in the provisioning network that the undercloud gives out. */
+export const HIGHEST_PLACE = 120;
+
 /** The same places in another network. */
 function provisioningOptions(cidr: string): Record<string, string> {
   const at = (place: number) => addressAt(cidr, place);
@@ -104,7 +107,7 @@ function provisioningOptions(cidr: string): Record<string, string> {
     "ctlplane-subnet.dhcp_start": at(5),
     "ctlplane-subnet.dhcp_end": at(55),
     "ctlplane-subnet.gateway": at(1),
-    "ctlplane-subnet.inspection_iprange": `${at(100)},${at(120)}`,
+    "ctlplane-subnet.inspection_iprange": `${at(100)},${at(HIGHEST_PLACE)}`,
   };
 }
 

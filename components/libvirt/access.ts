@@ -48,8 +48,14 @@ export function sshConfig(plan: MachinesPlan, { users, keyFile }: NodesAccess): 
         ? []
         : [block(name, { HostName: external.address, User: users[role] })],
     ),
-    block("*", { IdentityFile: keyFile, ...OPTIONS }),
+    block("*", { IdentityFile: quoted(keyFile), ...OPTIONS }),
   ].join("\n");
+}
+
+/** A file as ssh reads it: a folder's name may have spaces, and a percent sign begins what ssh puts in. */
+function quoted(file: string): string {
+  const text = file.replaceAll("%", "%%");
+  return text.includes(" ") ? `"${text}"` : text;
 }
 
 /** What the stack tells of its machines, by name. */

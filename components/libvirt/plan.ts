@@ -153,7 +153,8 @@ export function planMachines(
   stack: string,
   { controller, baremetal }: MachineCounts,
 ): MachinesPlan {
-  const slots = slotsOf(settings, stack);
+  // The external network may be of any size where nobody is on it.
+  const slots = controller ? slotsOf(settings, stack) : [];
   return {
     networks: {
       ...(baremetal > 0 && { provisioning: provisioningNetwork(settings, names) }),

@@ -82,6 +82,8 @@ class Reader {
 
   async #text(): Promise<string> {
     try {
+      // A pipe or a device would be read for ever.
+      if (!(await stat(this.#playbook)).isFile()) throw new Error("no file");
       return await readFile(this.#playbook, "utf8");
     } catch (error) {
       const missing = (error as NodeJS.ErrnoException).code === "ENOENT";

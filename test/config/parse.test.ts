@@ -493,3 +493,67 @@ describe("settings that are right", () => {
     assert.equal(settings.compute.vcpus, 4);
   });
 });
+
+describe("settings that end up where a character has a meaning", () => {
+  const problems = async (raw: Raw) => (await refusal(raw)).message.split("\n").slice(1);
+  const tripleo = (raw: Record<string, unknown>) => ({
+    ...{
+      controlPlane: "tripleo",
+      libvirt: { image: { source: "/i" }, ...(raw["libvirt"] as object) },
+    },
+    ...{ infrared: raw["infrared"] ?? {}, overcloud: raw["overcloud"] ?? {} },
+  });
+
+  it("are refused where they would be more than one option, argument, folder or package", async () => {
+    for (const [key, raw] of [
+      ["libvirt.uri", { libvirt: { uri: "qemu:///system\npassword = x" } }],
+      ["libvirt.pool", { libvirt: { pool: "/" } }],
+      ["libvirt.pool", { libvirt: { pool: "/var/lib/../../etc" } }],
+      ["infrared.source.repository", { infrared: { source: { repository: "--upload-pack=x" } } }],
+      ["infrared.source.revision", { infrared: { source: { revision: "-f" } } }],
+      ["infrared.pins.ansible", { infrared: { pins: { ansible: "2\n--index-url=http://x" } } }],
+      ["infrared.undercloud.domain", { infrared: { undercloud: { domain: "{{ x }}" } } }],
+      ["overcloud.ntpServers.0", { overcloud: { ntpServers: ["--debug"] } }],
+      ["overcloud.environmentFiles.0", { overcloud: { environmentFiles: ["/not/there.yaml"] } }],
+    ] as const) {
+      const lines = await problems(tripleo(raw));
+      assert.equal(lines.length, 1, lines.join("\n"));
+      assert.ok(lines[0]?.startsWith(`  overcloud:${key}`), lines[0]);
+    }
+  });
+
+  it("are refused where networks are nobody's, or more addresses than a network can keep", async () => {
+    for (const cidr of [
+      "127.0.0.0/16",
+      "0.0.0.0/16",
+      "169.254.0.0/20",
+      "240.0.0.0/16",
+      "0.0.0.0/0",
+    ]) {
+      const [line] = await problems({ network: { cidr } });
+      assert.match(line ?? "", /^ {2}overcloud:network\.cidr is .* must be a network for machines/);
+    }
+    const dhcp = { start: "10.0.0.2", end: "10.255.255.0" };
+    const [line] = await problems({
+      standalone: { placement: "node" },
+      network: { cidr: "172.20.0.0/20", tunnelCidr: "172.20.16.0/20", tenantCidr: "172.21.0.0/16" },
+      libvirt: { networks: { external: { cidr: "10.0.0.0/8", dhcp } } },
+    });
+    assert.match(line ?? "", /external\.dhcp is .* must have at most 4096 addresses/);
+  });
+
+  it("are refused where half of a range is missing, or nothing ends their levels", async () => {
+    const half = { networks: { external: { dhcp: { start: "192.168.22.9" } } } };
+    const [line] = await problems({ libvirt: half });
+    assert.match(line ?? "", /^ {2}overcloud:libvirt\.networks\.external\.dhcp\.end: must be/);
+    const deep: unknown = JSON.parse(`${"[".repeat(5000)}${"]".repeat(5000)}`);
+    assert.deepEqual(await problems({ playbooks: deep }), [
+      "  overcloud:playbooks: must not have more than 64 levels of lists and objects",
+    ]);
+  });
+
+  it("are shown as what they are", async () => {
+    const [line] = await problems({ "a\u2028b\u202e": 1 });
+    assert.match(line ?? "", /^ {2}overcloud:a\\u2028b\\u202e: is not a setting/);
+  });
+});

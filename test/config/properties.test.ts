@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { addressAt } from "../../config/addresses.ts";
-import { planComputes } from "../../components/compute/plan.ts";
-import { planControlPlane } from "../../components/standalone/plan.ts";
 import type { HostFacts } from "../../config/host.ts";
 import { parseSettings } from "../../config/parse.ts";
+import { checkPlans } from "../support/plans.ts";
 import { ROOMY } from "../support/settings.ts";
 import { SettingsError } from "../../config/problems.ts";
-import type { Settings } from "../../config/schema.ts";
 
 const quad = (value: number) => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
 
@@ -99,17 +96,13 @@ async function outcome(raw: Record<string, unknown>, host: HostFacts) {
 const bits = (address: string) =>
   address.split(".").reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 
-/** Whether a machine can have the address in the network: not its own, not the broadcast address. */
-function usable(address: string, network: string): boolean {
-  const [base = "", prefix] = network.split("/");
-  const size = 1n << BigInt(32 - Number(prefix));
-  const offset = bits(address) - bits(base);
-  return offset > 0n && offset < size - 1n;
-}
-
-function distinct(values: string[]): void {
-  assert.equal(new Set(values).size, values.length, values.join(" "));
-}
+/** What is this host's own, loopback, link-local, multicast and beyond; without the ends. */
+const NOBODYS = [
+  [bits("0.0.0.0"), bits("1.0.0.0")],
+  [bits("127.0.0.0"), bits("128.0.0.0")],
+  [bits("169.254.0.0"), bits("169.255.0.0")],
+  [bits("224.0.0.0"), 1n << 32n],
+] as const;
 
 /** Whether the settings should be taken, worked out without the code that is tested. */
 function fits(raw: {
@@ -133,50 +126,14 @@ function fits(raw: {
   const last = 63n + BigInt(raw.computes ?? 3);
   return (
     ranges.every(({ first, size }) => size > 0n && first % size === 0n) &&
+    ranges.every(({ first, size }) =>
+      NOBODYS.every(([start, end]) => first + size <= start || end <= first),
+    ) &&
     ranges.slice(0, 2).every(({ size }) => last < size - 1n) &&
     ranges.every((a, i) =>
       ranges.slice(0, i).every((b) => a.first + a.size <= b.first || b.first + b.size <= a.first),
     ) &&
     new Set([keystone, nova, 8778, 9292, 9696]).size === 5
-  );
-}
-
-/** What holds of every plan, whatever the settings. */
-function checkPlans(settings: Settings, stack: string): void {
-  const controlPlane = planControlPlane(settings);
-  const computes = planComputes(settings, stack);
-  const { cidr: network, tunnelCidr } = settings.network;
-
-  assert.equal(computes.length, settings.computes);
-  const addresses = [
-    addressAt(controlPlane.network.cidr, 1),
-    ...Object.values(controlPlane.addresses),
-    ...computes.map(({ address }) => address),
-  ];
-  distinct(addresses);
-  for (const address of addresses) assert.ok(usable(address, network), `${address} ${network}`);
-  for (const { name, address } of controlPlane.services) {
-    assert.equal(address, controlPlane.addresses[name]);
-  }
-
-  const ends = computes.map(({ tunnelAddress }) => tunnelAddress.split("/"));
-  distinct(ends.map(([address = ""]) => address));
-  for (const [address = "", prefix] of ends) {
-    assert.ok(usable(address, tunnelCidr));
-    assert.equal(prefix, tunnelCidr.split("/")[1]);
-  }
-
-  const names = [...controlPlane.services, ...computes].map(({ containerName }) => containerName);
-  distinct(names);
-  for (const name of [...names, controlPlane.network.name]) {
-    // Docker's own rule, and a DNS label's length.
-    assert.match(name, /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$|^[a-z]$/);
-    assert.ok(name.length <= 63, name);
-  }
-  distinct(computes.map(({ id }) => id));
-  distinct(controlPlane.services.flatMap(({ volume }) => volume?.name ?? []));
-  distinct(
-    controlPlane.services.flatMap(({ ports }) => ports.map(({ external }) => String(external))),
   );
 }
 

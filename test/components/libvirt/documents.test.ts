@@ -56,6 +56,15 @@ describe("the ssh configuration", () => {
     assert.equal(compute.get("hostname"), "hostname 192.168.22.14");
     assert.equal(compute.get("user"), "user root");
   });
+
+  it("names a key whose folder has spaces and percent signs", async () => {
+    const config = sshConfig(plan, { ...access, keyFile: "/the out/100%h/id" });
+    await withFile(config, async (file) => {
+      const { stdout } = await execa("ssh", ["-G", "-F", file, "undercloud-0"]);
+      // As it was given: what is put in is only put in when the file is read.
+      assert.match(stdout, /^identityfile \/the out\/100%%h\/id$/m);
+    });
+  });
 });
 
 describe("the inventory's groups", () => {
