@@ -4,6 +4,9 @@ export const labelOf = (key: string): string => `overcloud.${key}`;
 /** Label on everything a stack makes; its value is the stack's name. */
 export const STACK_LABEL = labelOf("stack");
 
+/** What a stack may be called: its files are in a folder of that name. */
+export const STACK_NAME = /^[A-Za-z0-9_][\w.-]*$/;
+
 /** Labels by which `docker ps --filter label=...`, a sweep and the tests find what belongs to a stack. */
 export function labelsOf(
   stack: string,

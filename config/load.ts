@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { STACK_NAME } from "../components/names.ts";
 import { PROJECT_DIRECTORY } from "../components/project.ts";
 import { readHostFacts, type HostFacts } from "./host.ts";
 import { parseSettings } from "./parse.ts";
@@ -27,7 +28,7 @@ export async function loadSettings(): Promise<{ settings: Settings; host: HostFa
  * @returns one sentence; undefined where all is well
  */
 export function misplacement(stack: string, directory: string): string | undefined {
-  if (!/^[A-Za-z0-9_][\w.-]*$/.test(stack)) {
+  if (!STACK_NAME.test(stack)) {
     return `The stack's name ${JSON.stringify(stack)} must begin with a letter or a digit: its files are in a folder of that name.`;
   }
   if (!/^[\p{L}\p{N} ._+@,=~()%/-]+$/u.test(directory)) {

@@ -1,13 +1,7 @@
-import { globSync, rmSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { globSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { readText } from "./setup/host.ts";
-
-/** What Pulumi's file backend writes into a lock. */
-interface Lock {
-  readonly pid?: number;
-  readonly hostname?: string;
-}
+import { locksIn, removeLock } from "./sweep/machine.ts";
 
 /**
  * Removes the locks of pulumi processes that were killed on this machine: without that, the next `up`
@@ -15,15 +9,12 @@ interface Lock {
  * run, and of other machines, stay. Answers a sentence for each that was removed.
  */
 export function releaseDeadLocks(backend: string): string[] {
-  return globSync(".pulumi/locks/**/*.json", { cwd: backend }).flatMap((name) => {
-    const file = path.join(backend, name);
-    const lock = parse(readText(file));
-    const { pid } = lock;
-    if (pid === undefined || lock.hostname !== hostname() || isPulumi(pid)) return [];
-    for (const part of [file, `${file}.attrs`]) rmSync(part, { force: true });
-    const stack = path.basename(path.dirname(name));
-    return [`removed the lock that pulumi (pid ${pid}, no longer running) left on stack ${stack}`];
-  });
+  return locksIn(backend)
+    .filter(({ stale }) => stale)
+    .map(({ file, stack, pid }) => {
+      removeLock(file);
+      return `removed the lock that pulumi (pid ${pid}, no longer running) left on stack ${stack}`;
+    });
 }
 
 /**
@@ -40,16 +31,4 @@ export function dropForeignSalt(root: string, backend: string, stack: string): s
   writeFileSync(file, text.replace(salt, ""));
   const name = path.basename(file);
   return [`removed encryptionsalt from ${name}: it belongs to a passphrase that is not this one`];
-}
-
-function isPulumi(pid: number): boolean {
-  return readText(`/proc/${pid}/comm`).startsWith("pulumi");
-}
-
-function parse(text: string): Lock {
-  try {
-    return JSON.parse(text) as Lock;
-  } catch {
-    return {};
-  }
 }

@@ -2,9 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { STACK_LABEL } from "../components/names.ts";
+import { labelOf, STACK_LABEL } from "../components/names.ts";
 import { OpenStackClient } from "../components/openstack/client.ts";
 import { PROJECT_DIRECTORY } from "../components/project.ts";
+import { docker, findInDocker } from "./sweep/docker.ts";
+import { removeAll, type Kind } from "./sweep/findings.ts";
+
+export { docker };
 
 /** What `pulumi preview --json` says about one resource. */
 export interface PlannedStep {
@@ -131,31 +135,25 @@ export class ScratchStack {
   }
 }
 
-export async function docker(...args: string[]): Promise<string> {
-  return (await execa("docker", args, { stdin: "ignore", timeout: 120_000 })).stdout;
-}
-
 /** Everything docker has with a stack's label, by kind. */
 export async function leftovers(stack: string): Promise<Record<string, string[]>> {
-  const filter = ["--filter", `label=${STACK_LABEL}=${stack}`];
-  const lines = async (...args: string[]) => (await docker(...args)).split("\n").filter(Boolean);
+  const findings = await findInDocker(stack);
+  const named = (kind: Kind) =>
+    findings.filter((each) => each.kind === kind).map(({ name }) => name);
   return {
-    containers: await lines("ps", "--all", ...filter, "--format", "{{.Names}}"),
-    networks: await lines("network", "ls", ...filter, "--format", "{{.Name}}"),
-    volumes: await lines("volume", "ls", ...filter, "--format", "{{.Name}}"),
-    images: await lines("images", ...filter, "--format", "{{.Repository}}:{{.Tag}}"),
+    containers: named("container"),
+    networks: named("network"),
+    volumes: named("volume"),
+    images: named("image"),
   };
 }
 
-/** Removes what an interrupted run of the same name left in docker; its state is gone. */
+/** Removes what an interrupted run of the same name left in docker; its state is gone. Images are of use to the next. */
 async function sweep(stack: string): Promise<void> {
-  const left = await leftovers(stack);
-  const remove = async (names: string[] | undefined, ...command: string[]) => {
-    if (names?.length) await docker(...command, ...names);
-  };
-  await remove(left["containers"], "rm", "--force", "--volumes");
-  await remove(left["networks"], "network", "rm");
-  await remove(left["volumes"], "volume", "rm");
+  const findings = await findInDocker(stack);
+  const removals = await removeAll(findings.filter(({ kind }) => kind !== "image"));
+  const failed = removals.find(({ failure }) => failure !== undefined);
+  if (failed) throw new Error(`${failed.finding.name} can't be removed: ${failed.failure}`);
 }
 
 /** Containers of a stack with a role, by name, with id and state. */
@@ -167,7 +165,12 @@ export async function containers(
     "ps",
     "--all",
     "--no-trunc",
-    ...["--filter", `label=${STACK_LABEL}=${stack}`, "--filter", `label=overcloud.role=${role}`],
+    ...[
+      "--filter",
+      `label=${STACK_LABEL}=${stack}`,
+      "--filter",
+      `label=${labelOf("role")}=${role}`,
+    ],
     ...["--format", "{{.Names}} {{.ID}} {{.State}}"],
   );
   return new Map(

@@ -272,9 +272,16 @@ const ROLE_NUMBER: Record<Role, number> = {
  * construction, and among the stacks of a machine as good as surely.
  */
 function macOf(stack: string, network: NetworkName, role: Role, index: number) {
-  const own = createHash("sha256").update(`mac:${stack}`).digest().subarray(0, 3);
   const card = (ROLE_NUMBER[role] << 14) | ((network === "external" ? 1 : 0) << 13) | index;
-  return [0x52, ...own, card >> 8, card & 0xff]
-    .map((byte) => byte.toString(16).padStart(2, "0"))
-    .join(":");
+  return `${macPrefixOf(stack)}:${hexadecimal([card >> 8, card & 0xff])}`;
+}
+
+/** What all MACs of a stack begin with: it tells its machines from others of the same names. */
+export function macPrefixOf(stack: string): string {
+  const own = createHash("sha256").update(`mac:${stack}`).digest().subarray(0, 3);
+  return hexadecimal([0x52, ...own]);
+}
+
+function hexadecimal(bytes: readonly number[]): string {
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }

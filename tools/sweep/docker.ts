@@ -1,0 +1,100 @@
+import { execa } from "execa";
+import { labelOf, KEEPER_NAME, STACK_LABEL } from "../../components/names.ts";
+import type { Finding, Kind } from "./findings.ts";
+
+export async function docker(...args: string[]): Promise<string> {
+  return (await execa("docker", args, { stdin: "ignore", timeout: 120_000 })).stdout;
+}
+
+/** What docker has with a stack's label. */
+interface Kept {
+  kind: Kind;
+  list: string[];
+  remove: string[];
+}
+
+const KEPT: Kept[] = [
+  {
+    kind: "container",
+    list: ["ps", "--all", "--format", "{{.Names}}\t{{.State}}"],
+    remove: ["rm", "--force", "--volumes"],
+  },
+  {
+    kind: "network",
+    list: ["network", "ls", "--format", "{{.Name}}\t{{.Driver}}"],
+    remove: ["network", "rm"],
+  },
+  {
+    kind: "volume",
+    list: ["volume", "ls", "--format", "{{.Name}}\t{{.Driver}}"],
+    remove: ["volume", "rm"],
+  },
+  {
+    kind: "image",
+    list: ["images", "--format", "{{.Repository}}:{{.Tag}}\t{{.Size}}"],
+    // Not by force: one that another stack's container runs from stays.
+    remove: ["rmi"],
+  },
+];
+
+/** Everything that docker has with a stack's label. */
+export async function findInDocker(stack: string): Promise<Finding[]> {
+  const found = await Promise.all(
+    KEPT.map(async ({ kind, list, remove }) => {
+      const [command = "", ...options] = list;
+      const own = command === "network" || command === "volume" ? options.splice(0, 1) : [];
+      const filter = ["--filter", `label=${STACK_LABEL}=${stack}`];
+      const output = await docker(command, ...own, ...filter, ...options);
+      return (
+        output
+          .split("\n")
+          .map((line) => line.split("\t"))
+          // Layers that a build left without a name are docker's to prune.
+          .filter(([name = ""]) => name !== "" && !name.startsWith("<none>"))
+          .map(([name = "", detail = ""]): Finding => ({
+            ...{ kind, name, detail },
+            remove: async () => void (await docker(...remove, name)),
+          }))
+      );
+    }),
+  );
+  return found.flat();
+}
+
+/**
+ * The prefix of the names of what a stack made, as its network or one of its containers tells.
+ * @returns undefined where docker has neither
+ */
+export async function prefixIn(stack: string): Promise<string | undefined> {
+  const filter = ["--filter", `label=${STACK_LABEL}=${stack}`];
+  const networks = await docker("network", "ls", ...filter, "--format", "{{.Name}}");
+  const [network] = networks.split("\n").filter(Boolean);
+  if (network !== undefined) return network;
+  const parts = ["role", "service", "index"].map((key) => `{{.Label "${labelOf(key)}"}}`);
+  const format = ["{{.Names}}", ...parts].join("\t");
+  const containers = await docker("ps", "--all", ...filter, "--format", format);
+  for (const line of containers.split("\n").filter(Boolean)) {
+    const [name = "", role = "", service = "", index = ""] = line.split("\t");
+    const rest = role === KEEPER_NAME ? role : service || `compute-${index}`;
+    if (name.endsWith(`-${rest}`)) return name.slice(0, -rest.length - 1);
+  }
+  return undefined;
+}
+
+/** Environment of a stack's container with a role; undefined where there is none. */
+export async function environmentOf(
+  stack: string,
+  role: string,
+): Promise<Record<string, string> | undefined> {
+  const filter = ["--filter", `label=${STACK_LABEL}=${stack}`];
+  const own = ["--filter", `label=${labelOf("role")}=${role}`];
+  const [id] = (await docker("ps", "--all", "--quiet", ...filter, ...own)).split("\n");
+  if (!id) return undefined;
+  const json = await docker("inspect", "--format", "{{json .Config.Env}}", id);
+  return Object.fromEntries(
+    (JSON.parse(json) as string[]).map((line) => {
+      const [key = ""] = line.split("=", 1);
+      return [key, line.slice(key.length + 1)];
+    }),
+  );
+}

@@ -1,0 +1,131 @@
+import { existsSync, globSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { bmcFiles, processesOf } from "../../components/bmc/daemon.ts";
+import { readText } from "../setup/host.ts";
+import type { Finding } from "./findings.ts";
+
+/** Seconds that a process gets to end by itself; a step ends its program's group within five. */
+const GRACE_SECONDS = 8;
+
+/** Processes that a stack's output folder belongs to: the daemon of its BMCs with its children, and steps. */
+export function findProcesses(output: string): Finding[] {
+  const bmcs = processesOf(bmcFiles(path.join(output, "bmc")));
+  return [
+    ...bmcs.map((pid): Finding => process_(pid, "virtual BMC")),
+    ...stepsOf(output).map(({ pid, name }): Finding => process_(pid, `step ${name}`)),
+  ];
+}
+
+function process_(pid: number, detail: string): Finding {
+  return { kind: "process", name: String(pid), detail, remove: () => end(pid) };
+}
+
+/** Steps that run for a stack, by the folder that their specification names. */
+export function stepsOf(output: string): { pid: number; name: string }[] {
+  return pids().flatMap((pid) => {
+    const argv = readText(`/proc/${pid}/cmdline`).split("\0");
+    const runs = argv.findIndex((word) => word.endsWith("components/step/run.ts"));
+    if (runs < 0) return [];
+    try {
+      const { directory, name } = JSON.parse(argv[runs + 1] ?? "") as Record<string, unknown>;
+      if (typeof name !== "string" || typeof directory !== "string") return [];
+      return directory.startsWith(`${output}/`) ? [{ pid, name }] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** What Pulumi's file backend writes into a lock. */
+export interface BackendLock {
+  file: string;
+  stack: string;
+  pid: number | undefined;
+  hostname: string | undefined;
+  /** Whether it is nobody's: its process ran on this machine, and runs no more. */
+  stale: boolean;
+}
+
+/** Locks in a state backend that is a folder. */
+export function locksIn(backend: string): BackendLock[] {
+  return globSync(".pulumi/locks/**/*.json", { cwd: backend }).map((name) => {
+    const file = path.join(backend, name);
+    const { pid, hostname: host } = parseLock(readText(file));
+    const stale = pid !== undefined && host === hostname() && !isPulumi(pid);
+    return { file, stack: path.basename(path.dirname(name)), pid, hostname: host, stale };
+  });
+}
+
+/** Locks that dead processes left on a stack in the backend. */
+export function findLocks(backend: string, stack: string): Finding[] {
+  return locksIn(backend)
+    .filter((lock) => lock.stale && lock.stack === stack)
+    .map(({ file, pid }): Finding => ({
+      ...{ kind: "lock", name: file, detail: `of pulumi (pid ${pid}), which runs no more` },
+      remove: () => Promise.resolve(removeLock(file)),
+    }));
+}
+
+export function removeLock(file: string): void {
+  for (const part of [file, `${file}.attrs`]) rmSync(part, { force: true });
+}
+
+/** The folder of what the stack wrote for its user: access files, logs, locks of steps. */
+export function findFolder(output: string): Finding[] {
+  if (!existsSync(output)) return [];
+  const files = readdirSync(output, { recursive: true, withFileTypes: true });
+  const count = files.filter((entry) => !entry.isDirectory()).length;
+  return [
+    {
+      ...{ kind: "folder", name: output, detail: `${count} files` },
+      remove: () => Promise.resolve(rmSync(output, { recursive: true, force: true })),
+    },
+  ];
+}
+
+function isPulumi(pid: number): boolean {
+  return readText(`/proc/${pid}/comm`).startsWith("pulumi");
+}
+
+function parseLock(text: string): { pid?: number; hostname?: string } {
+  try {
+    return JSON.parse(text) as { pid?: number; hostname?: string };
+  } catch {
+    return {};
+  }
+}
+
+function pids(): number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => pid !== process.pid);
+}
+
+async function end(pid: number): Promise<void> {
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ESRCH") return;
+      throw error;
+    }
+    const end = Date.now() + GRACE_SECONDS * 1000;
+    while (Date.now() < end) {
+      if (!runs(pid)) return;
+      await sleep(100);
+    }
+  }
+  throw new Error(`process ${pid} does not end`);
+}
+
+/** Whether it is there and no zombie. */
+function runs(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "";
+  } catch {
+    return false;
+  }
+}
