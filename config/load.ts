@@ -4,6 +4,7 @@ import { PROJECT_DIRECTORY } from "../components/project.ts";
 import { readHostFacts, type HostFacts } from "./host.ts";
 import { parseSettings } from "./parse.ts";
 import type { Settings } from "./schema.ts";
+import { parseValue } from "./value.ts";
 
 /**
  * The settings of the stack that Pulumi is working on, and what they were checked against.
@@ -61,12 +62,4 @@ export function isSecretKey(
   // Better too much than too little, should Pulumi stop telling.
   if (names === undefined) return true;
   return (JSON.parse(names) as string[]).includes(`${project}:${key}`);
-}
-
-function parseValue(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
 }

@@ -16,6 +16,8 @@ const usage = `Usage: npm run <command>, or node tools/bootstrap.mjs <command>
   verify-tripleo                       set-up, then judges the overcloud's plans by TripleO's own tools
   experiment FILE […]                  set-up, then runs an experiment (docs/experiments.md)
   playbook PATH […]                    set-up, then runs a playbook against a deployed cloud (tools/playbook.ts)
+  audit                                known weaknesses of dependencies (tools/audit.ts)
+  doctor [--stack NAME]                what is wrong, and what mends it (tools/doctor.ts)
   sweep --stack NAME […]               what a stack left on this machine, and its removal (tools/sweep.ts)
   bench […]                            set-up, then measures (tools/bench.ts)
   verify-infrared --checkout PATH […]  the plans for Infrared with a real one (tools/verify-infrared.ts)
@@ -59,6 +61,8 @@ async function main(argv: readonly string[]): Promise<number> {
       const options = { cwd: project.root, env: context?.childEnv ?? process.env };
       return context ? foreground(process.execPath, [script, ...args], options) : 1;
     }
+    case "audit":
+    case "doctor":
     case "sweep":
     case "verify-infrared": {
       // Needs nothing of set-up but the packages that bootstrap.mjs has seen to.

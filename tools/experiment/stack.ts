@@ -12,31 +12,40 @@ export class Stack {
   readonly name: string;
   readonly #root: string;
 
-  private constructor(name: string, root: string) {
+  readonly #env: NodeJS.ProcessEnv;
+
+  private constructor(name: string, root: string, env: NodeJS.ProcessEnv) {
     this.name = name;
     this.#root = root;
+    this.#env = env;
   }
 
   /**
    * The stack of a name, or the selected one.
+   * @param env what makes `pulumi` find its state
    * @throws Error, one sentence, where there is none
    */
-  static async open(root: string, name?: string): Promise<Stack> {
+  static async open(
+    root: string,
+    name?: string,
+    env: NodeJS.ProcessEnv = process.env,
+  ): Promise<Stack> {
     const ask = async (...args: string[]) =>
       execa("pulumi", [...args, "--non-interactive"], {
         cwd: root,
+        env,
         reject: false,
         stdin: "ignore",
       });
     if (name === undefined) {
       const { failed, stdout } = await ask("stack", "--show-name");
-      if (!failed && stdout !== "") return new Stack(stdout.trim(), root);
+      if (!failed && stdout !== "") return new Stack(stdout.trim(), root, env);
       throw new Error("no stack is selected: name one by --stack, or run `npm run up` first");
     }
     const { failed } = await ask("stack", "--show-name", "--stack", name);
     if (failed)
       throw new Error(`there is no stack ${name}: \`pulumi stack ls\` shows those there are`);
-    return new Stack(name, root);
+    return new Stack(name, root, env);
   }
 
   /** Where its cloud's files are; undefined while nothing is deployed. */
@@ -94,6 +103,7 @@ export class Stack {
   async #pulumi(...args: string[]) {
     return execa("pulumi", [...args, "--stack", this.name, "--non-interactive"], {
       cwd: this.#root,
+      env: this.#env,
       stdin: "ignore",
     });
   }

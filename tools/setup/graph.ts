@@ -5,8 +5,10 @@ export interface Task {
   readonly needs: readonly string[];
   /** Tasks of one pool take turns: as many at once as the pool allows. */
   readonly pool?: string;
-  /** Cheap: a few words about what satisfies the task already, or undefined when it has to run. */
+  /** Cheap: a few words about what satisfies the task already, or undefined when it has to run. Changes nothing. */
   done(): Promise<string | undefined>;
+  /** Where the task is done by something of the user's: takes away what an older run made in its stead. */
+  tidy?(): void;
   /** Does the work; may answer with a few words about the outcome. */
   run(): Promise<string | undefined>;
 }
@@ -96,7 +98,10 @@ async function perform(task: Task, observer: Observer, slots?: Slots): Promise<O
   const seconds = () => (Date.now() - since) / 1000;
   try {
     const present = await task.done();
-    if (present !== undefined) return { status: "present", note: present, seconds: seconds() };
+    if (present !== undefined) {
+      task.tidy?.();
+      return { status: "present", note: present, seconds: seconds() };
+    }
     await slots?.take();
     try {
       since = Date.now();

@@ -84,13 +84,13 @@ export function openstackClientTask(context: Context): Task {
   const name = "openstack-client";
   const target = path.join(context.paths.bin, "openstack");
   const script = openstackScript(cacheImage);
+  const users = () => which("openstack", context.env, [context.paths.bin]) !== undefined;
   return {
     name,
     needs: [],
-    done: async () => {
-      const own = which("openstack", context.env, [context.paths.bin]);
-      if (own !== undefined) rmSync(target, { force: true });
-      return Promise.resolve(own !== undefined || readText(target) === script ? "" : undefined);
+    done: () => Promise.resolve(users() || readText(target) === script ? "" : undefined),
+    tidy: () => {
+      if (users()) rmSync(target, { force: true });
     },
     run: async () => {
       mkdirSync(context.paths.bin, { recursive: true });

@@ -52,21 +52,23 @@ export function pulumiTask(context: Context): Task {
   const version = context.versions.pulumi;
   const target = path.join(context.paths.bin, "pulumi");
   const sources = path.join(context.paths.sources, "cli");
+  let users = false;
   return {
     name,
     needs: [],
     pool: "go",
     done: async () => {
       const installed = await installedPulumi(context);
-      if (installed) {
-        // An older set-up's copy in front of the user's own would hide it.
-        rmSync(target, { force: true });
-        return `pulumi ${installed.version} (${installed.file})`;
-      }
+      users = installed !== undefined;
+      if (installed) return `pulumi ${installed.version} (${installed.file})`;
       const stamp = readStamp(context.paths.stamps, name);
       const wanted = { version, target, sources: await contentHash(sources) };
       if (!isExecutable(target) || !isCurrent(stamp, wanted)) return undefined;
       return `pulumi ${version} (${stamp?.origin})`;
+    },
+    // An older set-up's copy in front of the user's own would hide it.
+    tidy: () => {
+      if (users) rmSync(target, { force: true });
     },
     run: async () => {
       const hash = await contentHash(sources);
@@ -131,6 +133,7 @@ export function languageTask(context: Context): Task {
   const target = path.join(context.paths.bin, command);
   const sources = path.join(context.paths.sources, name);
   const version = context.versions.languageNodejs;
+  let users = false;
   return {
     name,
     needs: ["pulumi"],
@@ -142,10 +145,8 @@ export function languageTask(context: Context): Task {
         const host = isExecutable(beside)
           ? beside
           : which(command, context.env, [context.paths.bin]);
-        if (host !== undefined) {
-          rmSync(target, { force: true });
-          return "";
-        }
+        users = host !== undefined;
+        if (users) return "";
       } else if (
         isExecutable(target) &&
         readStamp(context.paths.stamps, "pulumi")?.origin === "release"
@@ -155,6 +156,9 @@ export function languageTask(context: Context): Task {
       const wanted = { version, target, sources: await contentHash(sources) };
       const current = isCurrent(readStamp(context.paths.stamps, name), wanted);
       return isExecutable(target) && current ? "" : undefined;
+    },
+    tidy: () => {
+      if (users) rmSync(target, { force: true });
     },
     run: async () => {
       const hash = await contentHash(sources);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  existsSync,
   chmodSync,
   cpSync,
   mkdirSync,
@@ -103,5 +104,22 @@ describe("the Pulumi CLI", () => {
     assert.equal(await languageTask(installed()).done(), "");
     fakePulumi(path.join(bin, "pulumi"), "3.99.0");
     assert.equal(await pulumiTask(installed()).done(), undefined);
+  });
+
+  it("takes the place of an older copy of ours, once set-up runs and not by being looked at", async () => {
+    const bin = path.join(paths.root, "of-the-user");
+    const task = pulumiTask(context({ PATH: `${bin}:/usr/bin:/bin` }));
+    const ours = path.join(paths.bin, "pulumi");
+    fakePulumi(ours, "3.256.0");
+    fakePulumi(path.join(bin, "pulumi"), "3.250.0");
+    await task.done();
+    assert.ok(existsSync(ours));
+    task.tidy?.();
+    assert.ok(!existsSync(ours));
+    rmSync(path.join(bin, "pulumi"));
+    fakePulumi(ours, "3.256.0");
+    await task.done();
+    task.tidy?.();
+    assert.ok(existsSync(ours), "nothing of the user's takes its place");
   });
 });

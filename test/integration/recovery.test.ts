@@ -1,19 +1,23 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { after, before, describe, it } from "node:test";
+import { execa } from "execa";
 import { STACK_LABEL } from "../../components/names.ts";
 import { macPrefixOf } from "../../components/libvirt/plan.ts";
 import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
 import { cacheImage } from "../../tools/setup/tasks/images.ts";
 import { sweepCommand } from "../../tools/sweep.ts";
+import { eventually } from "../support/cloud.ts";
 import { libvirtHas, sweepLibvirt, virsh } from "../support/libvirt.ts";
 
-const STACK = "itest-sweep";
-const OTHER = "itest-sweep2";
+const STACK = "itest-rescue";
+const OTHER = "itest-rescue2";
 const stack = new ScratchStack(STACK);
+const backend = fileURLToPath(stack.environment["PULUMI_BACKEND_URL"] ?? "");
 const output = join(PROJECT_DIRECTORY, "output", STACK);
 
 async function sweep(...args: string[]): Promise<{ status: number; lines: string[] }> {
@@ -21,6 +25,17 @@ async function sweep(...args: string[]): Promise<{ status: number; lines: string
   const status = await sweepCommand(["--stack", STACK, ...args], (line) => lines.push(line));
   return { status, lines };
 }
+
+/** The command as a user calls it, with the stack's own backend. */
+async function doctor(): Promise<{ status: number; lines: string[] }> {
+  const argv = ["--disable-warning=ExperimentalWarning", "tools/doctor.ts", "--stack", STACK];
+  const { exitCode, stdout } = await execa(process.execPath, argv, {
+    ...{ cwd: PROJECT_DIRECTORY, env: stack.environment, reject: false, stdin: "ignore" },
+  });
+  return { status: exitCode ?? -1, lines: stdout.split("\n") };
+}
+
+const mendOf = (lines: string[], line: string) => lines[lines.indexOf(line) + 1]?.trim();
 
 /** A domain that is defined and never started. */
 async function define(name: string, mac: string): Promise<void> {
@@ -36,7 +51,7 @@ async function define(name: string, mac: string): Promise<void> {
   rmSync(folder, { recursive: true });
 }
 
-describe("a stack whose state is gone", { timeout: 10 * 60_000 }, () => {
+describe("a stack in trouble", { timeout: 10 * 60_000 }, () => {
   const foreign = {
     container: `${STACK}-mine`,
     other: `${OTHER}-mariadb`,
@@ -47,6 +62,8 @@ describe("a stack whose state is gone", { timeout: 10 * 60_000 }, () => {
     await sweepLibvirt(STACK);
     await stack.create({
       computes: 1,
+      "compute.reportIntervalSeconds": 2,
+      "compute.downTimeSeconds": 4,
       "network.cidr": "10.79.160.0/20",
       "network.tunnelCidr": "10.79.176.0/20",
       "network.tenantCidr": "10.107.0.0/16",
@@ -57,11 +74,63 @@ describe("a stack whose state is gone", { timeout: 10 * 60_000 }, () => {
       "ports.nova": 18834,
     });
     await stack.up();
+  });
+
+  const mine = (lines: string[]) => lines.filter((line) => line.includes(`${STACK}: `));
+
+  it("is well to begin with", async () => {
+    assert.deepEqual(mine((await doctor()).lines), []);
+  });
+
+  it("is told what is wrong with it, by the commands that mend it", async () => {
+    const label = `${STACK_LABEL}=${STACK}`;
+    await docker("volume", "create", "--label", label, `${STACK}-lost`);
+    await docker("stop", "--time", "1", `${STACK}-compute-0`);
+    const locks = join(backend, ".pulumi/locks/organization/overcloud", STACK);
+    mkdirSync(locks, { recursive: true });
+    const lock = { pid: process.pid, hostname: hostname() };
+    writeFileSync(join(locks, "dead.json"), JSON.stringify(lock));
+    const { status, lines } = await eventually(
+      "the compute counts as down",
+      60,
+      doctor,
+      (seen) => mine(seen.lines).length >= 4,
+    );
+    assert.equal(status, 1);
+    assert.deepEqual(
+      mine(lines).map((line) => [line.trim(), mendOf(lines, line)]),
+      [
+        [
+          `wrong: ${STACK}: is locked by pulumi (pid ${process.pid}), which runs no more`,
+          `to mend it: pulumi cancel --yes --stack ${STACK}`,
+        ],
+        [
+          `wrong: ${STACK}: volume ${STACK}-lost is on this machine and in no state: it can be in the way of an update`,
+          `to mend it: docker volume rm ${STACK}-lost`,
+        ],
+        [
+          `wrong: ${STACK}: container ${STACK}-compute-0 is exited`,
+          `to mend it: pulumi up --stack ${STACK}`,
+        ],
+        [
+          `wrong: ${STACK}: nova-compute on compute-0 is down`,
+          `to mend it: pulumi up --stack ${STACK}`,
+        ],
+      ],
+    );
+  });
+
+  it("is well again when each command was run", async () => {
+    await stack.pulumi("cancel", "--yes", "--stack", STACK);
+    await docker("volume", "rm", `${STACK}-lost`);
+    await stack.up();
+    assert.deepEqual(mine((await doctor()).lines), []);
+  });
+
+  it("loses its state, with others' things beside it", async () => {
     await define(`${STACK}-baremetal-0`, `${macPrefixOf(STACK)}:80:00`);
     await define(foreign.domain, "52:54:00:00:00:01");
-    const [image = ""] = (await docker("images", "--quiet", cacheImage)).split(
-      "\n",
-    );
+    const [image = ""] = (await docker("images", "--quiet", cacheImage)).split("\n");
     const sleeper = ["--entrypoint", "sleep", image, "600"];
     await docker("run", "--detach", "--name", foreign.container, ...sleeper);
     const label = `${STACK_LABEL}=${OTHER}`;
@@ -78,7 +147,7 @@ describe("a stack whose state is gone", { timeout: 10 * 60_000 }, () => {
     await stack.remove();
   });
 
-  it("is listed with all that it has, and nothing is touched", async () => {
+  it("is then listed with all that it has, and nothing is touched", async () => {
     const earlier = await leftovers(STACK);
     const { status, lines } = await sweep();
     assert.equal(status, 0);
