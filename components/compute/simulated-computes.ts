@@ -2,6 +2,7 @@ import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../../config/schema.ts";
+import { NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts";
 import { uploads, type Files } from "../container/uploads.ts";
 import { labelList, labelsOf } from "../names.ts";
 import type { CloudReference } from "../openstack/client.ts";
@@ -152,7 +153,9 @@ export class SimulatedComputes extends pulumi.ComponentResource {
           })),
         ),
         hosts: args.connection.apply(({ hosts = [] }) => hosts),
-        capabilities: { adds: ["CAP_NET_ADMIN", "CAP_SYS_NICE"] },
+        // Raw sockets are the switch's; files in folders of nova's are written by root.
+        capabilities: onlyCapabilities("NET_ADMIN", "NET_RAW", "SYS_NICE", "DAC_OVERRIDE"),
+        securityOpts: NO_NEW_PRIVILEGES,
         devices: [{ hostPath: "/dev/net/tun", containerPath: "/dev/net/tun", permissions: "rwm" }],
         // eth0 and the tunnels' bridge are on one wire: each answers for its own address only.
         sysctls: { "net.ipv4.conf.all.arp_ignore": "1" },

@@ -1,9 +1,11 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { BECOME_USER, NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts";
 import { uploads } from "../container/uploads.ts";
 import { labelList, labelsOf } from "../names.ts";
 import { MAP_HOSTS, type Placed, type PlacedArgs } from "./placed.ts";
 import type { ServicePlan } from "./plan.ts";
+import type { ServiceName } from "./services.ts";
 
 export interface ContainersArgs extends PlacedArgs {
   networkName: pulumi.Output<string>;
@@ -12,6 +14,9 @@ export interface ContainersArgs extends PlacedArgs {
 
 /** A first start on two busy cores takes about 30 s. */
 const API_TIMEOUT_SECONDS = 300;
+
+/** Services without a user of their own: they are root without any of its rights. */
+const ROOTS: readonly ServiceName[] = ["ovn-nb-db", "ovn-sb-db", "ovn-northd"];
 
 /** The placement `containers`: one container per service. */
 export function placeInContainers(args: ContainersArgs): Placed {
@@ -73,6 +78,8 @@ function container(
         startPeriod: "1m0s",
       },
       ...(service.gates && { wait: true, waitTimeout: 120 }),
+      capabilities: onlyCapabilities(...(ROOTS.includes(service.name) ? [] : BECOME_USER)),
+      securityOpts: NO_NEW_PRIVILEGES,
       restart: "unless-stopped",
       // Computes are many: without it, all of them together would starve the services.
       cpuShares: 4096,

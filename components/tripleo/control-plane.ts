@@ -5,6 +5,7 @@ import { livingLabels } from "../../config/host.ts";
 import { planBmcs } from "../bmc/plan.ts";
 import { VirtualBmc } from "../bmc/virtual-bmc.ts";
 import type { ComputeConnection } from "../compute/connection.ts";
+import { NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts";
 import { stackNetwork } from "../container/network.ts";
 import type { ControlPlane, ControlPlaneArgs, NodeOutput } from "../control-plane.ts";
 import { InfraredUndercloud, UNDERCLOUD_STEPS } from "../infrared/undercloud.ts";
@@ -292,7 +293,8 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
         envs: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
         // Routes and rules are the machine's, so this one container has the machine's network, and nothing else of it.
         networkMode: "host",
-        capabilities: { drops: ["ALL"], adds: ["CAP_NET_ADMIN", "CAP_NET_RAW"] },
+        capabilities: onlyCapabilities("NET_ADMIN", "NET_RAW"),
+        securityOpts: NO_NEW_PRIVILEGES,
         restart: "unless-stopped",
         destroyGraceSeconds: 5,
         logDriver: "json-file",
