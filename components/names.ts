@@ -19,6 +19,9 @@ export function labelsOf(
 /** What the container is called, after the stack's prefix, that keeps the way between computes and an overcloud. */
 export const KEEPER_NAME = "passage";
 
+/** What the container is called, after the stack's prefix, that the computes' services are forked from. */
+export const COMPUTE_PARENT_NAME = "compute-parent";
+
 /** As the docker provider wants them. */
 export function labelList(labels: Record<string, string>): { label: string; value: string }[] {
   return Object.entries(labels).map(([label, value]) => ({ label, value }));

@@ -4,6 +4,7 @@ import { execa, ExecaError } from "execa";
 import { poolPath } from "../components/libvirt/plan.ts";
 import { labelOf, STACK_LABEL } from "../components/names.ts";
 import type { Settings } from "./schema.ts";
+import { readMergingFacts, type MergingFacts } from "./sharing.ts";
 import { runsOnNode, type Placement } from "./standalone.ts";
 
 /** What the machine has and uses, as far as settings must agree with it. What the stack itself uses is left out. */
@@ -20,6 +21,8 @@ export interface HostFacts {
   stopped: { name: string; state: string }[];
   /** Number before the first dot of the docker daemon's version. */
   dockerMajor?: number | undefined;
+  /** Whether the kernel merges equal pages of memory. */
+  merging?: MergingFacts;
   /** What the stack's network was made for; undefined while there is none. */
   living?: LivingCloud | undefined;
 }
@@ -94,6 +97,7 @@ export async function readHostFacts(stack: string, ports: readonly number[]): Pr
       .map(([name = "", , state = ""]) => ({ name, state }))
       .filter(({ state }) => state !== "running"),
     dockerMajor: Number(version.split(".")[0]),
+    merging: readMergingFacts(),
     living: ownNetwork && livingCloud(ownNetwork),
   };
 }

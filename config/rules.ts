@@ -2,7 +2,7 @@ import { indexOf } from "../components/compute/hosts.ts";
 import { SERVICES } from "../components/standalone/services.ts";
 import { undercloudTarget } from "../components/infrared/target.ts";
 import { bridgesOf, poolPath } from "../components/libvirt/plan.ts";
-import { KEEPER_NAME } from "../components/names.ts";
+import { COMPUTE_PARENT_NAME, KEEPER_NAME } from "../components/names.ts";
 import { COMPUTE_RELEASES, computeReleaseOf } from "../components/overcloud/release.ts";
 import { selectSteps } from "../components/overcloud/steps.ts";
 import { overlap, usableAddresses } from "./addresses.ts";
@@ -26,7 +26,8 @@ import {
 } from "./standalone.ts";
 import { placementOf, type HostFacts, type LivingCloud } from "./host.ts";
 import type { Problem } from "./problems.ts";
-import type { Networking, Settings } from "./schema.ts";
+import type { Networking, Settings, Sharing } from "./schema.ts";
+import { checkMerging, checkSharing } from "./sharing.ts";
 
 /** Where the computes' addresses begin in the stack's network; what lies below is the control plane's. */
 export const FIRST_COMPUTE_OFFSET = 64;
@@ -34,14 +35,21 @@ export const FIRST_COMPUTE_OFFSET = 64;
 /** Memory of the control plane in MiB, as `npm run bench` measures it, rounded up. */
 export const CONTROL_PLANE_MEMORY_MB = 2048;
 
-/** Memory of one simulated compute in MiB, as `npm run bench` measures it, rounded up. */
-export const COMPUTE_MEMORY_MB: Record<Networking, number> = { ovn: 160, ovs: 310 };
+/** Memory of one simulated compute in MiB, as `npm run bench` measures it, rounded up; by what computes share. */
+export const COMPUTE_MEMORY_MB: Record<Networking, Record<Sharing, number>> = {
+  ovn: { none: 160, forked: 50, merged: 35 },
+  ovs: { none: 310, forked: 95, merged: 50 },
+};
+
+/** Memory in MiB of what computes that share are forked from. */
+export const PARENT_MEMORY_MB: Record<Networking, number> = { ovn: 150, ovs: 300 };
 
 /** Rules that involve several keys: pure, so that they hold on any machine. */
 export function checkSettings(settings: Settings): Problem[] {
   const { network, computes, compute, ports } = settings;
   const problems =
     settings.controlPlane === "tripleo" ? checkTripleo(settings) : checkStandaloneCloud(settings);
+  problems.push(...checkSharing(settings));
 
   const needed = FIRST_COMPUTE_OFFSET - 1 + computes;
   for (const key of ["cidr", "tunnelCidr"] as const) {
@@ -172,7 +180,7 @@ function checkTripleo(settings: Settings): Problem[] {
 
 /** Rules that involve the machine. */
 export function checkHost(settings: Settings, host: HostFacts): Problem[] {
-  const { network, computes, networking, ports } = settings;
+  const { network, computes, compute, networking, ports } = settings;
   const bridges = Object.values(bridgesOf(settings.names));
   const problems: Problem[] = [];
   for (const [key, value] of [
@@ -202,18 +210,23 @@ export function checkHost(settings: Settings, host: HostFacts): Problem[] {
       });
     }
   }
-  problems.push(...checkNames(settings, host), ...checkLiving(settings, host));
+  problems.push(
+    ...checkNames(settings, host),
+    ...checkLiving(settings, host),
+    ...checkMerging(settings, host.merging),
+  );
   const base = baseMemoryMb(settings);
-  const needed = base + computes * COMPUTE_MEMORY_MB[networking];
+  const each = COMPUTE_MEMORY_MB[networking][compute.sharing];
+  const needed = base + computes * each;
   // Nodes that do not fit by themselves are reported as what they are.
   if (needed > host.memoryMb && !(tripleo && base > host.memoryMb)) {
-    const most = Math.max(0, Math.floor((host.memoryMb - base) / COMPUTE_MEMORY_MB[networking]));
+    const most = Math.max(0, Math.floor((host.memoryMb - base) / each));
     const machines = !tripleo && hasMachines(settings) ? " and its machines" : "";
     problems.push({
       key: "computes",
       value: computes,
-      message: `needs about ${needed} MiB of memory (${base} for the control plane${machines} and ${COMPUTE_MEMORY_MB[networking]} for each compute), this machine has ${host.memoryMb}; at most ${most} fit`,
-      involves: ["networking", "libvirt.nodes", "standalone", "baremetal"],
+      message: `needs about ${needed} MiB of memory (${base} for the control plane${machines} and ${each} for each compute), this machine has ${host.memoryMb}; at most ${most} fit${compute.sharing === "none" && !tripleo ? ", more with compute.sharing (docs/scale.md)" : ""}`,
+      involves: ["networking", "compute.sharing", "libvirt.nodes", "standalone", "baremetal"],
     });
   }
   return problems;
@@ -223,12 +236,14 @@ export function checkHost(settings: Settings, host: HostFacts): Problem[] {
 function baseMemoryMb(settings: Settings): number {
   if (settings.controlPlane === "tripleo") return nodesMemoryMb(settings.libvirt) + HOST_RESERVE_MB;
   const services = runsOnNode(settings) ? 0 : CONTROL_PLANE_MEMORY_MB;
-  return services + machinesMemoryMb(settings);
+  const { networking, compute, computes } = settings;
+  const parent = compute.sharing !== "none" && computes > 0 ? PARENT_MEMORY_MB[networking] : 0;
+  return services + parent + machinesMemoryMb(settings);
 }
 
 /** Docker objects of somebody else must not have the names that this stack gives to its own. */
 function checkNames(
-  { names, computes, controlPlane }: Settings,
+  { names, computes, controlPlane, compute }: Settings,
   { foreignNames }: HostFacts,
 ): Problem[] {
   const taken = foreignNames.find((name) => {
@@ -236,6 +251,7 @@ function checkNames(
     if (!name.startsWith(`${names}-`)) return false;
     const rest = name.slice(names.length + 1);
     const index = indexOf(rest);
+    if (rest === COMPUTE_PARENT_NAME) return compute.sharing !== "none" && computes > 0;
     const others: readonly string[] = controlPlane === "tripleo" ? [KEEPER_NAME] : SERVICES;
     return index === undefined ? others.includes(rest) : index < computes;
   });

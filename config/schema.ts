@@ -35,6 +35,11 @@ export const settingsSchema = z.strictObject({
       diskGb: integer(1, 1024 * 1024).default(2000),
       /** Seconds a simulated guest takes to boot after its ports are wired. */
       bootDelaySeconds: integer(0, 3600).default(0),
+      /**
+       * What the computes' Python services share of their memory: nothing, what they have when they are forked from one
+       * parent, or that and whatever is equal by chance.
+       */
+      sharing: choice("none", "forked", "merged").default("none"),
       /** Seconds between two heartbeats of a nova service or a networking agent. */
       reportIntervalSeconds: integer(1, 3600).default(10),
       /** Seconds without a heartbeat after which a service counts as down. */
@@ -86,4 +91,5 @@ export const settingsSchema = z.strictObject({
 /** The stack's settings, parsed and with defaults applied. Immutable. */
 export type Settings = Readonly<z.output<typeof settingsSchema>>;
 export type Networking = Settings["networking"];
+export type Sharing = Settings["compute"]["sharing"];
 export type ApiName = keyof Settings["ports"];

@@ -8,6 +8,7 @@ import { labelList, labelsOf } from "../names.ts";
 import type { CloudReference } from "../openstack/client.ts";
 import { Step, stepCommand } from "../step/step.ts";
 import type { ComputeConnection } from "./connection.ts";
+import { ComputeParent, sharingEnvironment } from "./parent.ts";
 import { DEPLOYED_MARKER, GUARD_MARKER } from "../upkeep/epoch.ts";
 import { planComputes, type ComputePlan } from "./plan.ts";
 import type { ComputesReady } from "./wait.ts";
@@ -74,9 +75,17 @@ export class SimulatedComputes extends pulumi.ComponentResource {
       { parent: this },
     );
 
+    const sharing = settings.compute.sharing !== "none" && settings.computes > 0;
+    const parent =
+      sharing &&
+      new ComputeParent("parent", { settings, stack, imageId: args.imageId }, { parent: this });
     const containers = planComputes(settings, stack).map((compute) => {
       const registration = this.#registration(compute, args, directory);
-      return this.#container(compute, args, [registration, guard]);
+      return this.#container(compute, args, parent || undefined, [
+        registration,
+        guard,
+        ...(parent ? [parent] : []),
+      ]);
     });
 
     const ready = new Step(
@@ -123,9 +132,10 @@ export class SimulatedComputes extends pulumi.ComponentResource {
   #container(
     compute: ComputePlan,
     args: SimulatedComputesArgs,
+    parent: ComputeParent | undefined,
     dependsOn: pulumi.Resource[],
   ): docker.Container {
-    const { networking } = args.settings;
+    const { networking, compute: simulated } = args.settings;
     return new docker.Container(
       compute.host,
       {
@@ -135,7 +145,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         entrypoints: ["/usr/lib/overcloud/bin/compute"],
         envs: args.connection.apply(({ ovnRemote, tunnelRoutes }) => [
           `OVERCLOUD_COMPUTE_ID=${compute.id}`,
-          `OVERCLOUD_NETWORKING=${networking}`,
+          ...sharingEnvironment(networking, simulated.sharing),
           `OVERCLOUD_TUNNEL_ADDRESS=${compute.tunnelAddress}`,
           ...(ovnRemote === undefined ? [] : [`OVERCLOUD_OVN_REMOTE=${ovnRemote}`]),
           ...(tunnelRoutes === undefined
@@ -146,6 +156,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
               ]),
         ]),
         networksAdvanced: [{ name: args.networkName, ipv4Address: compute.address }],
+        ...(parent && { volumes: [parent.mount] }),
         uploads: uploads(
           args.connection.apply(({ nova, agent }): Files => ({
             ...nova,

@@ -506,6 +506,70 @@ describe("a compute's container", () => {
   });
 });
 
+describe("computes that share memory", () => {
+  const shared = (sharing: string, raw: Record<string, unknown> = {}) =>
+    deploy({ compute: { sharing }, ...raw });
+
+  it("are forked from one parent, which alone has a way to the host, and no network", async () => {
+    const { of, the, before } = await shared("forked");
+    const parent = the(CONTAINER, "compute-parent");
+    assert.equal(parentType(parent), "overcloud:index:ComputeParent");
+    const { inputs } = parent;
+    assert.equal(inputs["name"], "lab-compute-parent");
+    assert.deepEqual(inputs["envs"], ["OVERCLOUD_NETWORKING=ovn", "OVERCLOUD_SHARING=forked"]);
+    assert.deepEqual(
+      [inputs["networkMode"], inputs["pidMode"], inputs["cgroupnsMode"]],
+      ["none", "host", "host"],
+    );
+    assert.deepEqual(inputs["capabilities"], {
+      adds: ["CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_NICE", "CAP_SYS_PTRACE"],
+    });
+    for (const key of ["privileged", "networksAdvanced", "ports", "uploads", "devices"]) {
+      assert.equal(inputs[key], undefined, key);
+    }
+    for (const compute of of(CONTAINER).filter(({ name }) => /^compute-\d/.test(name))) {
+      assert.deepEqual(compute.inputs["capabilities"], {
+        adds: ["CAP_NET_ADMIN", "CAP_SYS_NICE"],
+      });
+      assert.equal(compute.inputs["pidMode"], undefined);
+      const [volume, ...others] = compute.inputs["volumes"] as Record<string, unknown>[];
+      assert.deepEqual(others, []);
+      assert.deepEqual(volume, {
+        volumeName: "lab-compute-parent",
+        containerPath: "/run/overcloud-parent",
+        readOnly: true,
+      });
+      assert.match(String(compute.inputs["envs"]), /OVERCLOUD_SHARING=forked/);
+      assert.ok(before(compute).includes(parent.urn), compute.name);
+    }
+  });
+
+  it("have no parent where there is nothing to fork, or nothing shared", async () => {
+    for (const stack of [
+      shared("merged", { computes: 0 }),
+      shared("none"),
+      deploy({ computes: 3 }),
+    ]) {
+      const { of } = await stack;
+      assert.deepEqual(
+        of(CONTAINER).filter(({ name }) => name === "compute-parent"),
+        [],
+      );
+    }
+  });
+
+  it("are the same computes in every mode", async () => {
+    const [none, merged] = await Promise.all([shared("none"), shared("merged")]);
+    const identity = ({ inputs }: Registration) => [
+      inputs["hostname"],
+      (inputs["envs"] as string[]).filter((entry) => !entry.includes("SHARING")),
+    ];
+    for (const name of ["compute-0", "compute-1"]) {
+      assert.deepEqual(identity(merged.the(CONTAINER, name)), identity(none.the(CONTAINER, name)));
+    }
+  });
+});
+
 describe("the image", () => {
   const image = async (contentHash: string) => {
     const { resources } = await record(

@@ -437,6 +437,7 @@ describe("settings that are right", () => {
         memoryMb: 131072,
         diskGb: 2000,
         bootDelaySeconds: 0,
+        sharing: "none",
         reportIntervalSeconds: 10,
         downTimeSeconds: 60,
       },

@@ -1,0 +1,78 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import type { Networking, Settings, Sharing } from "../../config/schema.ts";
+import { COMPUTE_PARENT_NAME, labelList, labelsOf } from "../names.ts";
+
+export interface ComputeParentArgs {
+  settings: Settings;
+  /** Stack that everything is labelled with. */
+  stack: string;
+  imageId: pulumi.Input<string>;
+}
+
+/** Where the parent's sockets are, in its own container and in the computes'. */
+const SOCKETS = "/run/overcloud-parent";
+
+/** Seconds that a parent gets to stop; what was forked from it goes on without. */
+const GRACE_SECONDS = 5;
+
+/** What the start scripts of a compute and of the parent need to know. */
+export function sharingEnvironment(networking: Networking, sharing: Sharing): string[] {
+  return [
+    `OVERCLOUD_NETWORKING=${networking}`,
+    ...(sharing === "none" ? [] : [`OVERCLOUD_SHARING=${sharing}`]),
+  ];
+}
+
+/**
+ * The container whose processes the Python services of the stack's computes are forked from. It sees the machine's
+ * processes and enters other containers, so it has no network, and its sockets are reached by this stack's computes alone.
+ */
+export class ComputeParent extends pulumi.ComponentResource {
+  /** How a compute's container gets to the sockets; it can't put others in their place. */
+  readonly mount: docker.types.input.ContainerVolume;
+
+  constructor(
+    name: string,
+    { settings, stack, imageId }: ComputeParentArgs,
+    options?: pulumi.ComponentResourceOptions,
+  ) {
+    super("overcloud:index:ComputeParent", name, {}, options);
+    const { names, networking, compute } = settings;
+    const labels = labelList(labelsOf(stack, { role: COMPUTE_PARENT_NAME }));
+    const containerName = `${names}-${COMPUTE_PARENT_NAME}`;
+    const sockets = new docker.Volume(
+      `${COMPUTE_PARENT_NAME}-sockets`,
+      { name: containerName, labels },
+      { parent: this, deleteBeforeReplace: true },
+    );
+    const volume = { volumeName: sockets.name, containerPath: SOCKETS };
+    new docker.Container(
+      COMPUTE_PARENT_NAME,
+      {
+        name: containerName,
+        hostname: COMPUTE_PARENT_NAME,
+        image: imageId,
+        entrypoints: ["/usr/lib/overcloud/bin/compute-parent"],
+        envs: sharingEnvironment(networking, compute.sharing),
+        networkMode: "none",
+        pidMode: "host",
+        cgroupnsMode: "host",
+        volumes: [volume, { hostPath: "/sys/fs/cgroup", containerPath: "/host/cgroup" }],
+        // To enter a container and to read whose it is; the others are a compute's, which a fork is left with.
+        capabilities: {
+          adds: ["CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_NICE", "CAP_SYS_PTRACE"],
+        },
+        restart: "unless-stopped",
+        destroyGraceSeconds: GRACE_SECONDS,
+        logDriver: "json-file",
+        logOpts: { "max-size": "5m", "max-file": "2" },
+        labels,
+        mustRun: true,
+      },
+      { parent: this, deleteBeforeReplace: true },
+    );
+    this.mount = { ...volume, readOnly: true };
+    this.registerOutputs({});
+  }
+}
