@@ -1,13 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { PROJECT_DIRECTORY } from "../components/project.ts";
-import type { Networking } from "../config/schema.ts";
+import type { Networking, Sharing } from "../config/schema.ts";
 import type { Placement } from "../config/standalone.ts";
-import { containers, docker, ScratchStack } from "./scratch-stack.ts";
+import { benchDensity } from "./bench/density.ts";
+import { machine } from "./bench/machine.ts";
+import { pss, pssOf } from "./bench/memory.ts";
+import { ScratchStack } from "./scratch-stack.ts";
 
 /** What one round measured: seconds, MiB or counts by name. */
 type Round = Record<string, number>;
@@ -18,6 +20,9 @@ const STACK = "itest-bench";
  * Deploys a stack of its own again and again and measures what users wait for and what it costs, with each placement
  * that is asked for: `--placement containers,node` compares both. Writes a result file for each with the machine, the
  * date and the spread; judges nothing.
+ *
+ * With `--sharing none,forked,merged` and `--computes 10,50,100` it measures instead what a simulated compute costs in each
+ * way of sharing memory, by their number; see bench/density.ts.
  */
 async function bench(argv: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -26,9 +31,19 @@ async function bench(argv: readonly string[]): Promise<void> {
       rounds: { type: "string", default: "3" },
       networking: { type: "string", default: "ovn" },
       placement: { type: "string", default: "containers" },
+      sharing: { type: "string" },
+      computes: { type: "string", default: "10,50,100" },
     },
   });
   const networking = values.networking as Networking;
+  if (values.sharing !== undefined) {
+    await benchDensity({
+      networking,
+      sharings: values.sharing.split(",") as Sharing[],
+      counts: values.computes.split(",").map(Number),
+    });
+    return;
+  }
   const medians: Record<string, Round> = {};
   for (const placement of values.placement.split(",") as Placement[]) {
     const rounds: Round[] = [];
@@ -104,8 +119,9 @@ async function measure(networking: Networking, placement: Placement): Promise<Ro
     }
     await stack.configure({ computes: 8 });
     await timed("+5 computes registered, s", () => stack.up());
-    round["control plane, MiB PSS"] = placement === "node" ? nodePss() : await pss("control-plane");
-    round["simulated compute, MiB PSS"] = (await pss("simulated-compute")) / 8;
+    round["control plane, MiB PSS"] =
+      placement === "node" ? nodePss() : await pss(STACK, "control-plane");
+    round["simulated compute, MiB PSS"] = (await pss(STACK, "simulated-compute")) / 8;
     await stack.configure({ computes: 3, scaleDown: "delete" });
     await timed("-5 computes with nothing left, s", () => stack.up());
     await timed("destroy, s", () => stack.destroy());
@@ -155,33 +171,10 @@ async function createWithClient(stack: ScratchStack): Promise<void> {
   );
 }
 
-/** Proportional set size of all processes in the stack's containers of a role, in MiB. */
-async function pss(role: string): Promise<number> {
-  let kibibytes = 0;
-  for (const name of (await containers(STACK, role)).keys()) {
-    const pids = (await docker("top", name, "-eo", "pid")).split("\n").slice(1);
-    for (const pid of pids) {
-      kibibytes += pssOf(pid.trim());
-    }
-  }
-  return Math.round(kibibytes / 1024);
-}
-
-/** The same of the node's virtual machine, whatever of its memory the services in it use. */
+/** Proportional set size of the node's virtual machine in MiB, whatever of its memory the services in it use. */
 function nodePss(): number {
   const pid = readFileSync(`/run/libvirt/qemu/${STACK}-controller-0.pid`, "utf8").trim();
   return Math.round(pssOf(pid) / 1024);
-}
-
-function pssOf(pid: string): number {
-  try {
-    return Number(
-      /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0,
-    );
-  } catch {
-    // The process ended between the listing and now.
-    return 0;
-  }
 }
 
 function summarise(rounds: Round[]): Record<string, { min: number; median: number; max: number }> {
@@ -198,15 +191,6 @@ function summarise(rounds: Round[]): Record<string, { min: number; median: numbe
       ];
     }),
   );
-}
-
-function machine(): Record<string, string | number> {
-  return {
-    cpu: cpus()[0]?.model ?? "unknown",
-    cores: cpus().length,
-    memoryMb: Math.round(totalmem() / 2 ** 20),
-    kernel: release(),
-  };
 }
 
 await bench(process.argv.slice(2));

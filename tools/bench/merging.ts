@@ -1,0 +1,43 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const FOLDER = "/sys/kernel/mm/ksm";
+
+/** What the benchmark sets: every page looked at in turn, in a few seconds per GiB. */
+const WANTED: Record<string, string> = {
+  smart_scan: "0",
+  pages_to_scan: "4000",
+  sleep_millisecs: "20",
+  run: "1",
+};
+
+/** How often every page has been looked at when merging counts as done, and how long that is waited for. */
+const SCANS = 4;
+const PATIENCE_MS = 300_000;
+
+/**
+ * Has the kernel merge equal pages of memory while `work` runs, and sets everything back to what it was.
+ * @returns what was set
+ */
+export async function withMerging(work: () => Promise<void>): Promise<Record<string, string>> {
+  const keys = Object.keys(WANTED).filter((key) => existsSync(`${FOLDER}/${key}`));
+  const before = keys.map((key) => [key, readKey(key)] as const);
+  try {
+    for (const key of keys) writeFileSync(`${FOLDER}/${key}`, WANTED[key] ?? "");
+    await work();
+  } finally {
+    for (const [key, value] of before) writeFileSync(`${FOLDER}/${key}`, value);
+  }
+  return Object.fromEntries(keys.map((key) => [key, WANTED[key] ?? ""]));
+}
+
+/** Waits until all that is there now has been compared. */
+export async function merged(): Promise<void> {
+  const until = Number(readKey("full_scans")) + SCANS;
+  const end = Date.now() + PATIENCE_MS;
+  while (Number(readKey("full_scans")) < until && Date.now() < end) await sleep(1000);
+}
+
+function readKey(key: string): string {
+  return readFileSync(`${FOLDER}/${key}`, "utf8").trim();
+}
