@@ -7,6 +7,7 @@ import { makePlaybooks } from "./components/playbook/playbooks.ts";
 import { PROJECT_DIRECTORY } from "./components/project.ts";
 import { currentEpoch } from "./components/upkeep/epoch.ts";
 import { placementOf } from "./config/host.ts";
+import { limitWarnings, readKernelLimits } from "./config/limits.ts";
 import { loadSettings } from "./config/load.ts";
 
 const { settings, host } = await loadSettings();
@@ -26,6 +27,7 @@ if (placement !== undefined && placement !== settings.standalone.placement) {
     `the control plane moves from ${placement} to ${settings.standalone.placement}: a new cloud takes its place, servers and databases are lost`,
   );
 }
+for (const warning of limitWarnings(settings, readKernelLimits())) await pulumi.log.warn(warning);
 if (reasons.length > 0) await pulumi.log.info(`to be repaired: ${reasons.join("; ")}`);
 
 const imageId = await makeImage("image", { settings, stack });

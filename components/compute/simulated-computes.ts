@@ -36,6 +36,12 @@ export interface SimulatedComputesArgs {
 /** Seconds that a compute gets to stop by itself; it has no state to save. */
 const GRACE_SECONDS = 5;
 
+/**
+ * Weight of one compute when all want the CPU. A control plane's services have 4096 each: a thousand busy computes together
+ * are given less than they are.
+ */
+const CPU_SHARES = 32;
+
 /** Seconds for all computes to be up: a base, and what each of them costs two busy cores. */
 const readyTimeout = (computes: number) => 180 + 10 * computes;
 
@@ -171,7 +177,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         // eth0 and the tunnels' bridge are on one wire: each answers for its own address only.
         sysctls: { "net.ipv4.conf.all.arp_ignore": "1" },
         restart: "unless-stopped",
-        cpuShares: 256,
+        cpuShares: CPU_SHARES,
         destroyGraceSeconds: GRACE_SECONDS,
         logDriver: "json-file",
         logOpts: { "max-size": "5m", "max-file": "2" },

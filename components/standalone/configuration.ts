@@ -5,6 +5,7 @@ import type { Files } from "../container/uploads.ts";
 import type { Account, Credentials } from "../credentials/derive.ts";
 import { renderIni, type Ini } from "../ini.ts";
 import type { ControlPlanePlan } from "./plan.ts";
+import { neutronSize, novaSize, sizeControlPlane } from "./size.ts";
 import {
   APIS,
   OVN_NORTHBOUND_PORT,
@@ -156,6 +157,7 @@ export class Configuration {
         transport_url: this.#messageBus(),
         agent_down_time: compute.downTimeSeconds,
         service_plugins: networking === "ovn" ? "ovn-router" : "",
+        ...neutronSize(sizeControlPlane(this.#settings)),
       },
       database: { connection: this.#database("neutron") },
       keystone_authtoken: this.#tokenValidation("neutron"),
@@ -238,6 +240,7 @@ export class Configuration {
   #novaControl(): Ini {
     return {
       ...this.#novaCommon(),
+      ...novaSize(sizeControlPlane(this.#settings)),
       api_database: { connection: this.#database("nova", "nova_api") },
       database: { connection: this.#database("nova") },
       cache: {

@@ -43,28 +43,25 @@ const STACK = "itest-bench";
 /** Seconds that CPU use is watched for. */
 const IDLE_SECONDS = 60;
 
-/** Deploys a stack with each way of sharing and grows it step by step. Writes one result file with all of it. */
+/** Deploys a stack with each way of sharing and grows it step by step. Writes a result file for each of them. */
 export async function benchDensity({
   networking,
   sharings,
   counts,
 }: DensityOptions): Promise<void> {
-  const results: Partial<Record<Sharing, Point[]>> = {};
-  let merging: Record<string, string> | undefined;
-  const date = new Date().toISOString();
   for (const sharing of sharings) {
-    const points: Point[] = (results[sharing] = []);
+    const date = new Date().toISOString();
+    const points: Point[] = [];
     const measureAll = () =>
       measure(networking, sharing, counts, (point) => {
         points.push(point);
         console.log(`bench: ${networking}, ${sharing}:`, point);
         // After each, so that a machine that takes no more leaves what it took.
-        write(date, networking, { merging, results });
+        write({ date, machine: machine(), networking, sharing, points });
       });
-    if (sharing === "merged") merging = await withMerging(measureAll);
+    if (sharing === "merged") await withMerging(measureAll);
     else await measureAll();
   }
-  write(date, networking, { merging, results });
 }
 
 async function measure(
@@ -172,11 +169,19 @@ function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-function write(date: string, networking: Networking, results: object): void {
+interface Report {
+  date: string;
+  machine: Record<string, string | number>;
+  networking: Networking;
+  sharing: Sharing;
+  points: Point[];
+}
+
+function write(report: Report): void {
   const directory = join(PROJECT_DIRECTORY, "bench");
   mkdirSync(directory, { recursive: true });
-  const file = join(directory, `${date.slice(0, 10)}-density-${networking}.json`);
-  const report = { date, machine: machine(), networking, ...results };
+  const { date, networking, sharing } = report;
+  const file = join(directory, `${date.slice(0, 10)}-density-${networking}-${sharing}.json`);
   writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
   console.log(`bench: written to ${file}`);
 }

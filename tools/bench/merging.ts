@@ -15,11 +15,8 @@ const WANTED: Record<string, string> = {
 const SCANS = 4;
 const PATIENCE_MS = 300_000;
 
-/**
- * Has the kernel merge equal pages of memory while `work` runs, and sets everything back to what it was.
- * @returns what was set
- */
-export async function withMerging(work: () => Promise<void>): Promise<Record<string, string>> {
+/** Has the kernel merge equal pages of memory while `work` runs, and sets everything back to what it was. */
+export async function withMerging(work: () => Promise<void>): Promise<void> {
   const keys = Object.keys(WANTED).filter((key) => existsSync(`${FOLDER}/${key}`));
   const before = keys.map((key) => [key, readKey(key)] as const);
   try {
@@ -28,7 +25,6 @@ export async function withMerging(work: () => Promise<void>): Promise<Record<str
   } finally {
     for (const [key, value] of before) writeFileSync(`${FOLDER}/${key}`, value);
   }
-  return Object.fromEntries(keys.map((key) => [key, WANTED[key] ?? ""]));
 }
 
 /** Waits until all that is there now has been compared. */
