@@ -41,7 +41,7 @@ interface Point {
 const STACK = "itest-bench";
 
 /** Seconds that CPU use is watched for. */
-const IDLE_SECONDS = 60;
+const IDLE_SECONDS = 30;
 
 /** Deploys a stack with each way of sharing and grows it step by step. Writes a result file for each of them. */
 export async function benchDensity({

@@ -50,7 +50,8 @@ class Parent:
         poll = self.select.poll()
         poll.register(self.listener, self.select.POLLIN)
         while True:
-            for ready, _ in poll.poll(1000):
+            # Only a service that takes long to start needs a look from time to time.
+            for ready, _ in poll.poll(1000 if self.starting else None):
                 if ready == self.listener.fileno():
                     connection, _ = self.listener.accept()
                     self.asking[connection.fileno()] = connection
