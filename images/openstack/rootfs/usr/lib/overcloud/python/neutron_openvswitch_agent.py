@@ -45,10 +45,12 @@ def warm():
 
 def settle():
     """A fork has the defaults of its own host, which neutron takes when it is imported."""
+    from neutron.common import config
     from neutron_lib.utils import net
     from oslo_config import cfg
 
     sys.argv = ["neutron-openvswitch-agent"]
+    config.register_common_config_options()
     cfg.CONF.set_default("host", net.get_hostname())
 
 
