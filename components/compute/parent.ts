@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { Networking, Settings, Sharing } from "../../config/schema.ts";
+import { NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts";
 import { COMPUTE_PARENT_NAME, labelList, labelsOf } from "../names.ts";
 
 export interface ComputeParentArgs {
@@ -9,6 +10,9 @@ export interface ComputeParentArgs {
   stack: string;
   imageId: pulumi.Input<string>;
 }
+
+/** What a compute's container may do: move packets, and hand files and priorities to its own processes. */
+export const COMPUTE_CAPABILITIES = ["NET_ADMIN", "NET_RAW", "SYS_NICE", "DAC_OVERRIDE"];
 
 /** Where the parent's sockets are, in its own container and in the computes'. */
 const SOCKETS = "/run/overcloud-parent";
@@ -59,10 +63,12 @@ export class ComputeParent extends pulumi.ComponentResource {
         pidMode: "host",
         cgroupnsMode: "host",
         volumes: [volume, { hostPath: "/sys/fs/cgroup", containerPath: "/host/cgroup" }],
-        // To enter a container and to read whose it is; the others are a compute's, which a fork is left with.
-        capabilities: {
-          adds: ["CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_NICE", "CAP_SYS_PTRACE"],
-        },
+        // A compute's are what a fork is left with; the others are to enter a container, and to read whose it is.
+        capabilities: onlyCapabilities(
+          ...COMPUTE_CAPABILITIES,
+          ...["SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"],
+        ),
+        securityOpts: NO_NEW_PRIVILEGES,
         restart: "unless-stopped",
         destroyGraceSeconds: GRACE_SECONDS,
         logDriver: "json-file",

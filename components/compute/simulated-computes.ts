@@ -8,7 +8,7 @@ import { labelList, labelsOf } from "../names.ts";
 import type { CloudReference } from "../openstack/client.ts";
 import { Step, stepCommand } from "../step/step.ts";
 import type { ComputeConnection } from "./connection.ts";
-import { ComputeParent, sharingEnvironment } from "./parent.ts";
+import { COMPUTE_CAPABILITIES, ComputeParent, sharingEnvironment } from "./parent.ts";
 import { DEPLOYED_MARKER, GUARD_MARKER } from "../upkeep/epoch.ts";
 import { planComputes, type ComputePlan } from "./plan.ts";
 import type { ComputesReady } from "./wait.ts";
@@ -171,7 +171,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         ),
         hosts: args.connection.apply(({ hosts = [] }) => hosts),
         // Raw sockets are the switch's; files in folders of nova's are written by root.
-        capabilities: onlyCapabilities("NET_ADMIN", "NET_RAW", "SYS_NICE", "DAC_OVERRIDE"),
+        capabilities: onlyCapabilities(...COMPUTE_CAPABILITIES),
         securityOpts: NO_NEW_PRIVILEGES,
         devices: [{ hostPath: "/dev/net/tun", containerPath: "/dev/net/tun", permissions: "rwm" }],
         // eth0 and the tunnels' bridge are on one wire: each answers for its own address only.

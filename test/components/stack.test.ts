@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { planComputes } from "../../components/compute/plan.ts";
+import { COMPUTE_CAPABILITIES } from "../../components/compute/parent.ts";
 import { SimulatedComputes } from "../../components/compute/simulated-computes.ts";
+import { onlyCapabilities } from "../../components/container/confinement.ts";
 import { deriveCredentials } from "../../components/credentials/derive.ts";
 import { CredentialSeed } from "../../components/credentials/seed.ts";
 import { OpenStackImage } from "../../components/image/openstack-image.ts";
@@ -521,16 +523,16 @@ describe("computes that share memory", () => {
       [inputs["networkMode"], inputs["pidMode"], inputs["cgroupnsMode"]],
       ["none", "host", "host"],
     );
-    assert.deepEqual(inputs["capabilities"], {
-      adds: ["CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_NICE", "CAP_SYS_PTRACE"],
-    });
+    const entering = ["SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"];
+    assert.deepEqual(
+      inputs["capabilities"],
+      onlyCapabilities(...COMPUTE_CAPABILITIES, ...entering),
+    );
     for (const key of ["privileged", "networksAdvanced", "ports", "uploads", "devices"]) {
       assert.equal(inputs[key], undefined, key);
     }
     for (const compute of of(CONTAINER).filter(({ name }) => /^compute-\d/.test(name))) {
-      assert.deepEqual(compute.inputs["capabilities"], {
-        adds: ["CAP_NET_ADMIN", "CAP_SYS_NICE"],
-      });
+      assert.deepEqual(compute.inputs["capabilities"], onlyCapabilities(...COMPUTE_CAPABILITIES));
       assert.equal(compute.inputs["pidMode"], undefined);
       const [volume, ...others] = compute.inputs["volumes"] as Record<string, unknown>[];
       assert.deepEqual(others, []);

@@ -117,7 +117,7 @@ describe("waiting for computes", { concurrency: true }, () => {
             marker: cloud.marker,
             reportIntervalSeconds: 10,
           },
-          { signal: AbortSignal.timeout(700), report: (line) => reports.push(line) },
+          { signal: AbortSignal.timeout(3000), report: (line) => reports.push(line) },
         ),
       );
       assert.match(reports.at(-1) ?? "", /^still missing: compute-3, .*, compute-12 and 87 more/);

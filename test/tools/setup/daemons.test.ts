@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { stopDaemons } from "../../../tools/daemons-stop.ts";
 import { DaemonBook, identify, isAlive, withLock } from "../../../tools/setup/daemons.ts";
 import { isRoot } from "../../../tools/setup/host.ts";
@@ -25,6 +26,10 @@ describe(
       const stat = readFileSync(`/proc/${started.pid}/stat`, "utf8");
       const session = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[3];
       assert.equal(Number(session), started.pid);
+      const patience = AbortSignal.timeout(30_000);
+      while (readFileSync(log, "utf8") === "") {
+        await sleep(20, undefined, { signal: patience });
+      }
       const said: string[] = [];
       assert.equal(await stopDaemons(paths, (line) => said.push(line)), 0);
       assert.deepEqual(said, [`daemons-stop: stopped waiter (pid ${started.pid})`]);
