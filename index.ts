@@ -41,6 +41,7 @@ const controlPlane = await makeControlPlane("control-plane", {
   outputDirectory,
   epoch,
   dockerMajor: host.dockerMajor,
+  placed: host.placed,
 });
 
 const computes = new SimulatedComputes(
@@ -50,6 +51,8 @@ const computes = new SimulatedComputes(
     stack,
     imageId,
     networkName: controlPlane.networkName,
+    tunnelNetworkName: controlPlane.tunnelNetworkName,
+    placed: host.placed,
     connection: controlPlane.computeConnection,
     cloud: controlPlane.cloud,
     mapHosts: controlPlane.mapHosts,

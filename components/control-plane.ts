@@ -19,12 +19,16 @@ export interface ControlPlaneArgs {
   epoch: string;
   /** Number before the first dot of the docker daemon's version. */
   dockerMajor?: number | undefined;
+  /** Docker hosts that computes are on already, by the computes' index. */
+  placed?: ReadonlyMap<number, string>;
 }
 
 /** What answers the OpenStack APIs, whichever kind it is: what simulated computes and the program need of it. */
 export interface ControlPlane extends pulumi.Resource {
   /** The docker network that the computes join. */
   readonly networkName: pulumi.Output<string>;
+  /** The docker network of the computes' tunnels, where these have one of their own. */
+  readonly tunnelNetworkName?: pulumi.Output<string>;
   /** What a compute must know; secret. */
   readonly computeConnection: pulumi.Output<ComputeConnection>;
   /** How steps reach the cloud. */

@@ -22,6 +22,9 @@ export const KEEPER_NAME = "passage";
 /** What the container is called, after the stack's prefix, that the computes' services are forked from. */
 export const COMPUTE_PARENT_NAME = "compute-parent";
 
+/** What the network is called, after the stack's prefix, that carries tunnels between docker hosts. */
+export const TUNNELS_NAME = "tunnels";
+
 /** As the docker provider wants them. */
 export function labelList(labels: Record<string, string>): { label: string; value: string }[] {
   return Object.entries(labels).map(([label, value]) => ({ label, value }));

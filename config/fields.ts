@@ -75,3 +75,9 @@ export const host = text("a host name or an address").regex(/^[A-Za-z0-9_:][\w.:
 });
 
 export const boolean = z.boolean({ error: "must be true or false" });
+
+/**
+ * A docker object name, a DNS label and a part of nova host names at the same time: lower-case letters, digits and
+ * dashes, starting with a letter, at most 40 characters so that the longest derived name stays below 63.
+ */
+export const NAME_PATTERN = /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/;

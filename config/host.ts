@@ -1,8 +1,10 @@
 import { createServer } from "node:net";
 import { totalmem } from "node:os";
-import { execa, ExecaError } from "execa";
+import { execa } from "execa";
 import { poolPath } from "../components/libvirt/plan.ts";
-import { labelOf, STACK_LABEL } from "../components/names.ts";
+import { docker, label, rows } from "./docker.ts";
+import { placedOn, readEngines, type EngineFacts } from "./engines.ts";
+import type { DockerHost } from "./hosts.ts";
 import type { Settings } from "./schema.ts";
 import { readMergingFacts, type MergingFacts } from "./sharing.ts";
 import { runsOnNode, type Placement } from "./standalone.ts";
@@ -23,6 +25,10 @@ export interface HostFacts {
   dockerMajor?: number | undefined;
   /** Whether the kernel merges equal pages of memory. */
   merging?: MergingFacts;
+  /** What is known of each of `hosts`, in the same order. */
+  engines: EngineFacts[];
+  /** Hosts that the stack's computes are on, by the computes' index. */
+  placed: ReadonlyMap<number, string>;
   /** What the stack's network was made for; undefined while there is none. */
   living?: LivingCloud | undefined;
 }
@@ -37,13 +43,14 @@ export const LIVING_KEYS = [
   "externalCidr",
   "pool",
   "dataGb",
+  "driver",
 ] as const;
 
 export type LivingLabels = Partial<Record<(typeof LIVING_KEYS)[number], string>>;
 
 /** Labels of a stack's network, by which later settings are held against what is deployed. */
 export function livingLabels(settings: Settings): LivingLabels {
-  const { controlPlane, networking, network, standalone, libvirt, names } = settings;
+  const { controlPlane, networking, network, standalone, libvirt, names, hosts } = settings;
   return {
     controlPlane,
     networking,
@@ -56,6 +63,8 @@ export function livingLabels(settings: Settings): LivingLabels {
       pool: poolPath(libvirt, names),
       dataGb: String(standalone.node.dataGb),
     }),
+    // So does the network of a single machine.
+    ...(hosts.length > 0 && { driver: "overlay" }),
   };
 }
 
@@ -68,24 +77,38 @@ export function placementOf({ controlPlane, placement }: LivingCloud): Placement
 }
 
 /**
- * Looks at the machine. Takes well under a second and changes nothing.
- * @throws Error, one sentence, when the docker daemon does not answer.
+ * Looks at the machine, and at other docker hosts. Takes well under a second where there are none, and changes nothing.
+ * @throws Error, one sentence, when this machine's docker daemon does not answer.
  */
-export async function readHostFacts(stack: string, ports: readonly number[]): Promise<HostFacts> {
-  const [containers, networks, version, routes, busy] = await Promise.all([
-    rows("ps", ["--all"], [".Names", label("stack"), ".State", ".Ports"]),
-    rows("network", ["ls"], [".Name", label("stack"), ".ID", ...LIVING_KEYS.map(label)]),
-    docker("version", "--format", "{{.Server.Version}}"),
+export async function readHostFacts(
+  stack: string,
+  ports: readonly number[],
+  hosts: readonly DockerHost[] = [],
+): Promise<HostFacts> {
+  const [[containers, networks, version], routes, engines, busy] = await Promise.all([
+    Promise.all([
+      rows({}, ["ps", "--all"], [".Names", label("stack"), ".State", ".Ports"]),
+      rows({}, ["network", "ls"], [".Name", label("stack"), ".ID", ...LIVING_KEYS.map(label)]),
+      docker({}, "version", "--format", "{{.Server.Version}}"),
+    ]).catch((error: unknown) => {
+      throw new Error(
+        `The docker daemon does not answer (${(error as Error).message}); start it, or run \`npm run setup\`.`,
+        { cause: error },
+      );
+    }),
     readRoutes(),
+    readEngines(stack, hosts),
     Promise.all(ports.map(async (port) => ((await isFree(port)) ? [] : [port]))),
   ]);
   const isOwn = ([, owner]: string[]) => owner === stack;
   const own = containers.filter(isOwn);
-  const [ownNetwork] = networks.filter(isOwn);
+  const ownNetworks = networks.filter(isOwn);
+  // The one that says what it was made for; where there are several hosts, there is another for the tunnels.
+  const ownNetwork = ownNetworks.find(([, , , controlPlane]) => controlPlane) ?? ownNetworks[0];
   const ownPorts = own.flatMap(([, , , published = ""]) =>
     [...published.matchAll(/:(\d+)->/g)].map(([, port]) => Number(port)),
   );
-  const ownBridges = networks.filter(isOwn).map(([, , id = ""]) => `br-${id.slice(0, 12)}`);
+  const ownBridges = ownNetworks.map(([, , id = ""]) => `br-${id.slice(0, 12)}`);
   return {
     memoryMb: Math.floor(totalmem() / 2 ** 20),
     routes: routes.filter(({ device }) => !ownBridges.includes(device)),
@@ -93,17 +116,30 @@ export async function readHostFacts(stack: string, ports: readonly number[]): Pr
     foreignNames: [...containers, ...networks]
       .filter((row) => !isOwn(row))
       .flatMap(([names = ""]) => names.split(",")),
-    stopped: own
-      .map(([name = "", , state = ""]) => ({ name, state }))
-      .filter(({ state }) => state !== "running"),
+    stopped: [
+      ...own
+        .map(([name = "", , state = ""]) => ({ name, state }))
+        .filter(({ state }) => state !== "running"),
+      ...stoppedElsewhere(hosts, engines),
+    ],
+    engines,
+    placed: placedOn(hosts, engines),
     dockerMajor: Number(version.split(".")[0]),
     merging: readMergingFacts(),
     living: ownNetwork && livingCloud(ownNetwork),
   };
 }
 
-function label(key: string): string {
-  return `.Label "${key === "stack" ? STACK_LABEL : labelOf(key)}"`;
+/** Containers that do not run on other hosts than this machine, the first. */
+function stoppedElsewhere(
+  hosts: readonly DockerHost[],
+  engines: readonly EngineFacts[],
+): HostFacts["stopped"] {
+  return engines.slice(1).flatMap((engine, position) => {
+    const stopped = "unreachable" in engine ? [] : engine.stopped;
+    const where = hosts[position + 1]?.name ?? "";
+    return stopped.map(({ name, state }) => ({ name: `${name} on ${where}`, state }));
+  });
 }
 
 function livingCloud([name = "", , , ...labels]: string[]): LivingCloud {
@@ -111,41 +147,6 @@ function livingCloud([name = "", , , ...labels]: string[]): LivingCloud {
     labels[position] ? [[key, labels[position]]] : [],
   );
   return { name, ...(Object.fromEntries(known) as object) };
-}
-
-/** What docker lists, one array of the fields for each thing. */
-async function rows(
-  command: string,
-  options: readonly string[],
-  fields: readonly string[],
-): Promise<string[][]> {
-  const format = fields.map((field) => `{{${field}}}`).join("\t");
-  const output = await docker(command, ...options, "--format", format);
-  return output
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => line.split("\t"));
-}
-
-async function docker(...args: string[]): Promise<string> {
-  try {
-    return (await execa("docker", args, { timeout: 10_000, stdin: "ignore" })).stdout;
-  } catch (error) {
-    throw new Error(
-      `The docker daemon does not answer (${reasonOf(error)}); start it, or run \`npm run setup\`.`,
-      { cause: error },
-    );
-  }
-}
-
-/** One line: what docker said, or why it could not. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof ExecaError)) return String(error);
-  if (error.code === "ENOENT") return "docker is not on PATH";
-  const [said = ""] = String(error.stderr ?? "")
-    .trim()
-    .split("\n");
-  return said || (error.shortMessage.split("\n")[0] ?? "");
 }
 
 interface Route {

@@ -17,7 +17,7 @@ export async function loadSettings(): Promise<{ settings: Settings; host: HostFa
   const raw = readConfig(pulumi.runtime.allConfig(), pulumi.getProject());
   if (raw["names"] === "" || raw["names"] === undefined) raw["names"] = stack;
   try {
-    return await parseSettings(raw, (ports) => readHostFacts(stack, ports));
+    return await parseSettings(raw, (ports, hosts) => readHostFacts(stack, ports, hosts));
   } catch (error) {
     throw new pulumi.RunError(error instanceof Error ? error.message : String(error));
   }

@@ -10,12 +10,12 @@ import { settingsSchema, type Settings } from "./schema.ts";
  * Settings from what the stack's configuration holds, and the machine's facts. Every problem is found before any is reported: wrong values give
  * way to their defaults while rules are checked, and problems that rest on one of those defaults are left out.
  * @param raw the configuration, keys without namespace
- * @param readHost looks at the machine
+ * @param readHost looks at the machine, and at the docker hosts
  * @throws SettingsError naming every key that is wrong; what readHost throws, if no key is
  */
 export async function parseSettings(
   raw: Record<string, unknown>,
-  readHost: (ports: number[]) => Promise<HostFacts>,
+  readHost: (ports: number[], hosts: Settings["hosts"]) => Promise<HostFacts>,
 ): Promise<{ settings: Settings; host: HostFacts }> {
   const deep = Object.keys(raw).filter((key) => depthOf(raw[key]) > MOST_LEVELS);
   if (deep.length > 0) {
@@ -34,7 +34,7 @@ export async function parseSettings(
   }
   let host: HostFacts | undefined;
   try {
-    host = await readHost(Object.values(settings.ports));
+    host = await readHost(Object.values(settings.ports), settings.hosts);
     problems.push(...checkHost(settings, host).filter((each) => !rests(each, wrong)));
   } catch (error) {
     if (problems.length === 0) throw error;

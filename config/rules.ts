@@ -1,4 +1,5 @@
-import { indexOf } from "../components/compute/hosts.ts";
+import { hostOf, indexOf } from "../components/compute/hosts.ts";
+import { spread } from "../components/docker-hosts/spread.ts";
 import { SERVICES } from "../components/standalone/services.ts";
 import { undercloudTarget } from "../components/infrared/target.ts";
 import { bridgesOf, poolPath } from "../components/libvirt/plan.ts";
@@ -6,6 +7,7 @@ import { COMPUTE_PARENT_NAME, KEEPER_NAME } from "../components/names.ts";
 import { COMPUTE_RELEASES, computeReleaseOf } from "../components/overcloud/release.ts";
 import { selectSteps } from "../components/overcloud/steps.ts";
 import { overlap, usableAddresses } from "./addresses.ts";
+import { checkEngines, checkHosts } from "./hosts.ts";
 import { checkInfrared } from "./infrared.ts";
 import {
   checkLibvirt,
@@ -49,7 +51,7 @@ export function checkSettings(settings: Settings): Problem[] {
   const { network, computes, compute, ports } = settings;
   const problems =
     settings.controlPlane === "tripleo" ? checkTripleo(settings) : checkStandaloneCloud(settings);
-  problems.push(...checkSharing(settings));
+  problems.push(...checkSharing(settings), ...checkHosts(settings));
 
   const needed = FIRST_COMPUTE_OFFSET - 1 + computes;
   for (const key of ["cidr", "tunnelCidr"] as const) {
@@ -219,6 +221,9 @@ export function checkHost(settings: Settings, host: HostFacts): Problem[] {
   const each = COMPUTE_MEMORY_MB[networking][compute.sharing];
   const needed = base + computes * each;
   // Nodes that do not fit by themselves are reported as what they are.
+  if (settings.hosts.length > 0) {
+    return [...problems, ...checkEngines(enginesToCheck(settings, host, base))];
+  }
   if (needed > host.memoryMb && !(tripleo && base > host.memoryMb)) {
     const most = Math.max(0, Math.floor((host.memoryMb - base) / each));
     const machines = !tripleo && hasMachines(settings) ? " and its machines" : "";
@@ -230,6 +235,27 @@ export function checkHost(settings: Settings, host: HostFacts): Problem[] {
     });
   }
   return problems;
+}
+
+/** What each docker host gets of the stack. */
+function enginesToCheck(settings: Settings, { engines, placed }: HostFacts, baseMb: number) {
+  const { hosts, names, computes, networking, compute } = settings;
+  const places = spread(hosts, computes, placed);
+  const here = hosts.map(({ name }) =>
+    places.flatMap((place, index) => (place === name ? [hostOf(index)] : [])),
+  );
+  const parents = compute.sharing === "none" ? [] : [COMPUTE_PARENT_NAME];
+  const containerNames = here.map((each) =>
+    (each.length === 0 ? [] : [...each, ...parents]).map((name) => `${names}-${name}`),
+  );
+  const neededMb = here.map(({ length }, index) => {
+    const parent = length > 0 ? parents.length * PARENT_MEMORY_MB[networking] : 0;
+    // The base has this machine's parent in it.
+    return (
+      (index === 0 ? baseMb : parent) + length * COMPUTE_MEMORY_MB[networking][compute.sharing]
+    );
+  });
+  return { hosts, engines, containerNames, neededMb };
 }
 
 /** Memory in MiB that the stack takes without its simulated computes. */
@@ -285,6 +311,7 @@ function checkLiving(settings: Settings, { living }: HostFacts): Problem[] {
   }
   return [
     ...checkMove(settings, living),
+    ...checkSpan(settings, living),
     ...pairs.flatMap(([key, value, deployed]) =>
       deployed === undefined || deployed === String(value)
         ? []
@@ -311,6 +338,21 @@ function checkMove(settings: Settings, living: LivingCloud): Problem[] {
       value: placement,
       message: `can't be changed from ${from} without losing the cloud's databases, servers included: set it back, or set confirm.movePlacement to ${placement} to have a new cloud made in its place`,
       involves: ["confirm.movePlacement"],
+    },
+  ];
+}
+
+/** A network is one machine's or a swarm's, and everything is on it. */
+function checkSpan({ hosts, controlPlane }: Settings, living: LivingCloud): Problem[] {
+  const spans = living.driver === "overlay";
+  if (controlPlane === "tripleo" || spans === hosts.length > 0) return [];
+  const [from, back] = spans
+    ? ["with hosts", "name at least this machine"]
+    : ["without hosts", "take the key out"];
+  return [
+    {
+      key: "hosts",
+      message: `can't be changed while the stack is deployed ${from}, because its network is another: ${back}, or run \`pulumi destroy\` first`,
     },
   ];
 }

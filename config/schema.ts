@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { choice, cidr, integer } from "./fields.ts";
+import { choice, cidr, integer, NAME_PATTERN } from "./fields.ts";
+import { hostsSchema } from "./hosts.ts";
 import { infraredSchema } from "./infrared.ts";
 import { libvirtSchema } from "./libvirt.ts";
 import { playbooksSchema } from "./playbooks.ts";
@@ -10,12 +11,6 @@ import { confirmSchema, overcloudSchema, skipSchema, stepsSchema } from "./overc
 export const MAX_COMPUTES = 1000;
 
 const port = integer(1, 65535);
-
-/**
- * A docker object name, a DNS label and a part of nova host names at the same time: lower-case letters, digits and
- * dashes, starting with a letter, at most 40 characters so that the longest derived name stays below 63.
- */
-export const NAME_PATTERN = /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/;
 
 /** Every key of the stack's configuration. Ranges are checked here, what involves several keys or the host in rules.ts. */
 export const settingsSchema = z.strictObject({
@@ -67,6 +62,8 @@ export const settingsSchema = z.strictObject({
       nova: port.default(8774),
     })
     .prefault({}),
+  /** Docker engines that take the computes. */
+  hosts: hostsSchema,
   /** Where a standalone control plane runs. */
   standalone: standaloneSchema,
   /** Number of machines beside a standalone cloud that have nothing on them and are switched by their BMCs. */

@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import type { Engine } from "../components/docker-hosts/engine.ts";
 import { labelOf, STACK_LABEL } from "../components/names.ts";
 import { OpenStackClient } from "../components/openstack/client.ts";
 import { PROJECT_DIRECTORY } from "../components/project.ts";
-import { docker, findInDocker } from "./sweep/docker.ts";
+import { docker, dockerOn, findInDocker } from "./sweep/docker.ts";
 import { removeAll, type Kind } from "./sweep/findings.ts";
 
-export { docker };
+export { docker, dockerOn };
 
 /** What `pulumi preview --json` says about one resource. */
 export interface PlannedStep {
@@ -136,8 +137,8 @@ export class ScratchStack {
 }
 
 /** Everything docker has with a stack's label, by kind. */
-export async function leftovers(stack: string): Promise<Record<string, string[]>> {
-  const findings = await findInDocker(stack);
+export async function leftovers(stack: string, engine?: Engine): Promise<Record<string, string[]>> {
+  const findings = await findInDocker(stack, engine);
   const named = (kind: Kind) =>
     findings.filter((each) => each.kind === kind).map(({ name }) => name);
   return {
@@ -160,8 +161,10 @@ async function sweep(stack: string): Promise<void> {
 export async function containers(
   stack: string,
   role: string,
+  engine: Engine = {},
 ): Promise<Map<string, { id: string; state: string }>> {
-  const output = await docker(
+  const output = await dockerOn(
+    engine,
     "ps",
     "--all",
     "--no-trunc",

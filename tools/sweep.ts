@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { NAME_PATTERN } from "../config/schema.ts";
+import { NAME_PATTERN } from "../config/fields.ts";
 import { STACK_NAME } from "../components/names.ts";
 import { detectBackend } from "./setup/environment.ts";
 import { project, type Paths } from "./setup/paths.ts";

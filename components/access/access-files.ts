@@ -23,6 +23,8 @@ export interface AccessFilesArgs {
   credentials: pulumi.Output<Credentials>;
   /** Changes when the files have to be written again; see components/upkeep. */
   epoch: string;
+  /** Docker hosts that computes are on already, by the computes' index. */
+  placed?: ReadonlyMap<number, string>;
 }
 
 /** clouds.yaml, openrc, the ansible inventory and the BMCs' password, mode 0600, in the stack's output folder. */
@@ -53,7 +55,7 @@ export class AccessFiles extends pulumi.ComponentResource {
         openrc: openrc(access),
         "inventory.yml": inventory(
           plan.services,
-          planComputes(settings, stack),
+          planComputes(settings, stack, args.placed),
           stackVariables(settings, stack, directory),
           {
             machines,

@@ -1,6 +1,8 @@
 import { stringify } from "yaml";
+import type { DockerHost } from "../../config/hosts.ts";
 import type { Settings } from "../../config/schema.ts";
 import type { ComputePlan } from "../compute/plan.ts";
+import { engineEnvironment, engineOptions } from "../docker-hosts/engine.ts";
 import {
   HYPERVISOR,
   nodesInventory,
@@ -168,12 +170,26 @@ function simulatedHosts(computes: ComputePlan[], nameOf: (compute: ComputePlan) 
         compute_host: compute.host,
         compute_id: compute.id,
         address: compute.address,
+        ...(compute.dockerHost && onDockerHost(compute.dockerHost)),
       }),
     ]),
   );
 }
 
-function inContainer(containerName: string, extra: Record<string, string>) {
+/** How ansible, and docker's own programs, reach the containers of a docker host; nothing needs saying of this machine. */
+function onDockerHost(host: DockerHost): Record<string, string | Record<string, string>> {
+  const options = engineOptions(host);
+  return {
+    overcloud_docker_host: host.name,
+    overcloud_docker: engineEnvironment(host),
+    ...(options.length > 0 && { ansible_docker_extra_args: options.join(" ") }),
+  };
+}
+
+function inContainer(
+  containerName: string,
+  extra: Record<string, string | Record<string, string>>,
+) {
   return {
     ansible_connection: "community.docker.docker",
     ansible_host: containerName,

@@ -9,6 +9,8 @@ export interface ComputeParentArgs {
   /** Stack that everything is labelled with. */
   stack: string;
   imageId: pulumi.Input<string>;
+  /** Name of the docker host that it is on. Default: this machine. */
+  machine?: string;
 }
 
 /** What a compute's container may do: move packets, and hand files and priorities to its own processes. */
@@ -38,21 +40,22 @@ export class ComputeParent extends pulumi.ComponentResource {
 
   constructor(
     name: string,
-    { settings, stack, imageId }: ComputeParentArgs,
+    { settings, stack, imageId, machine }: ComputeParentArgs,
     options?: pulumi.ComponentResourceOptions,
   ) {
     super("overcloud:index:ComputeParent", name, {}, options);
     const { names, networking, compute } = settings;
     const labels = labelList(labelsOf(stack, { role: COMPUTE_PARENT_NAME }));
     const containerName = `${names}-${COMPUTE_PARENT_NAME}`;
+    const resource = COMPUTE_PARENT_NAME + (machine === undefined ? "" : `-on-${machine}`);
     const sockets = new docker.Volume(
-      `${COMPUTE_PARENT_NAME}-sockets`,
+      `${resource}-sockets`,
       { name: containerName, labels },
       { parent: this, deleteBeforeReplace: true },
     );
     const volume = { volumeName: sockets.name, containerPath: SOCKETS };
     new docker.Container(
-      COMPUTE_PARENT_NAME,
+      resource,
       {
         name: containerName,
         hostname: COMPUTE_PARENT_NAME,

@@ -1,7 +1,9 @@
 import { v5 as uuidv5 } from "uuid";
 import { addressAt } from "../../config/addresses.ts";
 import { FIRST_COMPUTE_OFFSET } from "../../config/rules.ts";
+import type { DockerHost } from "../../config/hosts.ts";
 import type { Settings } from "../../config/schema.ts";
+import { spread } from "../docker-hosts/spread.ts";
 import { hostOf } from "./hosts.ts";
 
 /** One simulated compute: what makes it the same compute again after it was recreated. */
@@ -15,6 +17,8 @@ export interface ComputePlan {
   tunnelAddress: string;
   /** UUID of the compute node, its resource provider and, with OVN, its chassis. */
   id: string;
+  /** The docker host that it is on; absent where there is this machine alone. */
+  dockerHost?: DockerHost;
 }
 
 /** Namespace of the identities below: any fixed UUID serves, this one is this project's alone. */
@@ -22,9 +26,15 @@ const IDENTITY_NAMESPACE = "5e4a7a52-6c53-4c0f-8f0c-9d5b2a1c7e10";
 
 /**
  * @param stack part of every identity, so that two stacks' computes are never the same
+ * @param placed docker hosts that computes are on already, by index
  */
-export function planComputes(settings: Settings, stack: string): ComputePlan[] {
-  const { names, network, computes } = settings;
+export function planComputes(
+  settings: Settings,
+  stack: string,
+  placed?: ReadonlyMap<number, string>,
+): ComputePlan[] {
+  const { names, network, computes, hosts } = settings;
+  const places = hosts.length > 0 ? spread(hosts, computes, placed) : [];
   return Array.from({ length: computes }, (_, index) => ({
     index,
     host: hostOf(index),
@@ -32,5 +42,11 @@ export function planComputes(settings: Settings, stack: string): ComputePlan[] {
     address: addressAt(network.cidr, FIRST_COMPUTE_OFFSET + index),
     tunnelAddress: `${addressAt(network.tunnelCidr, FIRST_COMPUTE_OFFSET + index)}/${network.tunnelCidr.split("/")[1]}`,
     id: uuidv5(`${stack}/${index}`, IDENTITY_NAMESPACE),
+    ...dockerHostOf(hosts, places[index]),
   }));
+}
+
+function dockerHostOf(hosts: readonly DockerHost[], name: string | undefined) {
+  const dockerHost = hosts.find((each) => each.name === name);
+  return dockerHost && { dockerHost };
 }

@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../../config/schema.ts";
 import { NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts";
 import { uploads, type Files } from "../container/uploads.ts";
+import { DockerHosts, type Place } from "../docker-hosts/docker-hosts.ts";
 import { labelList, labelsOf } from "../names.ts";
 import type { CloudReference } from "../openstack/client.ts";
 import { Step, stepCommand } from "../step/step.ts";
@@ -20,6 +21,10 @@ export interface SimulatedComputesArgs {
   imageId: pulumi.Input<string>;
   /** The docker network that the control plane is reached on. */
   networkName: pulumi.Input<string>;
+  /** The docker network of the tunnels, where they have one of their own. */
+  tunnelNetworkName?: pulumi.Input<string> | undefined;
+  /** Docker hosts that computes are on already, by the computes' index. */
+  placed?: ReadonlyMap<number, string>;
   /** Where the control plane is and how to log in there; secret. */
   connection: pulumi.Output<ComputeConnection>;
   cloud: CloudReference;
@@ -81,17 +86,21 @@ export class SimulatedComputes extends pulumi.ComponentResource {
       { parent: this },
     );
 
-    const sharing = settings.compute.sharing !== "none" && settings.computes > 0;
-    const parent =
-      sharing &&
-      new ComputeParent("parent", { settings, stack, imageId: args.imageId }, { parent: this });
-    const containers = planComputes(settings, stack).map((compute) => {
+    const { hosts } = settings;
+    const dockerHosts =
+      hosts.length > 1
+        ? new DockerHosts("docker-hosts", { ...args, hosts, directory }, { parent: this })
+        : undefined;
+    const plan = planComputes(settings, stack, args.placed);
+    const parents = this.#parents(plan, args, dockerHosts);
+    const containers = plan.map((compute) => {
       const registration = this.#registration(compute, args, directory);
-      return this.#container(compute, args, parent || undefined, [
-        registration,
-        guard,
-        ...(parent ? [parent] : []),
-      ]);
+      const { provider, dependsOn = [] } = dockerHosts?.placeOf(compute.dockerHost) ?? {};
+      const parent = parents.get(compute.dockerHost?.name);
+      return this.#container(compute, args, parent, {
+        ...(provider && { provider }),
+        dependsOn: [registration, guard, ...dependsOn, ...(parent ? [parent] : [])],
+      });
     });
 
     const ready = new Step(
@@ -135,11 +144,32 @@ export class SimulatedComputes extends pulumi.ComponentResource {
     );
   }
 
+  /** Where computes share memory: what their services are forked from, on each machine that has some. */
+  #parents(
+    plan: readonly ComputePlan[],
+    { settings, stack, imageId }: SimulatedComputesArgs,
+    dockerHosts: DockerHosts | undefined,
+  ): ReadonlyMap<string | undefined, ComputeParent> {
+    if (settings.compute.sharing === "none") return new Map();
+    const machines = new Map(plan.map(({ dockerHost }) => [dockerHost?.name, dockerHost]));
+    return new Map(
+      [...machines].map(([machine, dockerHost]) => {
+        const { provider, dependsOn = [] } = dockerHosts?.placeOf(dockerHost) ?? {};
+        const parent = new ComputeParent(
+          provider && machine !== undefined ? `parent-on-${machine}` : "parent",
+          { settings, stack, imageId, ...(provider && { machine }) },
+          { parent: this, dependsOn, ...(provider && { provider }) },
+        );
+        return [machine, parent];
+      }),
+    );
+  }
+
   #container(
     compute: ComputePlan,
     args: SimulatedComputesArgs,
     parent: ComputeParent | undefined,
-    dependsOn: pulumi.Resource[],
+    place: Place,
   ): docker.Container {
     const { networking, compute: simulated } = args.settings;
     return new docker.Container(
@@ -153,6 +183,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
           `OVERCLOUD_COMPUTE_ID=${compute.id}`,
           ...sharingEnvironment(networking, simulated.sharing),
           `OVERCLOUD_TUNNEL_ADDRESS=${compute.tunnelAddress}`,
+          ...(args.tunnelNetworkName === undefined ? [] : [`OVERCLOUD_ADDRESS=${compute.address}`]),
           ...(ovnRemote === undefined ? [] : [`OVERCLOUD_OVN_REMOTE=${ovnRemote}`]),
           ...(tunnelRoutes === undefined
             ? []
@@ -161,7 +192,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
                 `OVERCLOUD_TUNNEL_GATEWAY=${tunnelRoutes.gateway}`,
               ]),
         ]),
-        networksAdvanced: [{ name: args.networkName, ipv4Address: compute.address }],
+        networksAdvanced: networksOf(compute, args),
         ...(parent && { volumes: [parent.mount] }),
         uploads: uploads(
           args.connection.apply(({ nova, agent }): Files => ({
@@ -182,11 +213,29 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         logDriver: "json-file",
         logOpts: { "max-size": "5m", "max-file": "2" },
         labels: labelList(
-          labelsOf(args.stack, { role: "simulated-compute", index: String(compute.index) }),
+          labelsOf(args.stack, {
+            role: "simulated-compute",
+            index: String(compute.index),
+            // Another host is another container: Pulumi alone would take the way to the new one for a way to the old.
+            ...(compute.dockerHost && { host: compute.dockerHost.name }),
+          }),
         ),
         mustRun: true,
       },
-      { parent: this, dependsOn, deleteBeforeReplace: true },
+      { parent: this, ...place, deleteBeforeReplace: true },
     );
   }
+}
+
+/** The networks that a compute is on, with its addresses there. */
+function networksOf(
+  { address, tunnelAddress }: ComputePlan,
+  { networkName, tunnelNetworkName }: SimulatedComputesArgs,
+) {
+  return [
+    { name: networkName, ipv4Address: address },
+    ...(tunnelNetworkName === undefined
+      ? []
+      : [{ name: tunnelNetworkName, ipv4Address: tunnelAddress.split("/")[0] ?? "" }]),
+  ];
 }

@@ -38,3 +38,33 @@ export function stackNetwork(
     labels: labelList(labelsOf(stack, labels)),
   };
 }
+
+/** Largest packet, in bytes, on a swarm's network as docker makes it: it carries them in packets of 1500. */
+export const OVERLAY_MTU = 1450;
+
+/** Where a swarm takes addresses of its own from, one for each machine: between the services and the computes. */
+const SWARM_OFFSET = 32;
+const SWARM_PREFIX = 27;
+
+/**
+ * A network of the machines of a swarm, whose manager this one is. It carries packets between containers alone, by the
+ * addresses that docker gave them; no machine has an address in it.
+ */
+export function overlayNetwork(
+  stack: string,
+  { name, cidr, labels }: { name: string; cidr: string; labels: Record<string, string> },
+): docker.NetworkArgs {
+  return {
+    name,
+    driver: "overlay",
+    attachable: true,
+    ipamConfigs: [
+      {
+        subnet: cidr,
+        gateway: addressAt(cidr, 1),
+        ipRange: `${addressAt(cidr, SWARM_OFFSET)}/${SWARM_PREFIX}`,
+      },
+    ],
+    labels: labelList(labelsOf(stack, labels)),
+  };
+}

@@ -1,6 +1,7 @@
 import type { ApiName, Settings } from "../../config/schema.ts";
 import type { ComputeConnection } from "../compute/connection.ts";
 import { simulationOf, SIMULATED_DRIVER } from "../compute/simulation.ts";
+import { OVERLAY_MTU } from "../container/network.ts";
 import type { Files } from "../container/uploads.ts";
 import type { Account, Credentials } from "../credentials/derive.ts";
 import { renderIni, type Ini } from "../ini.ts";
@@ -158,6 +159,8 @@ export class Configuration {
         agent_down_time: compute.downTimeSeconds,
         service_plugins: networking === "ovn" ? "ovn-router" : "",
         ...neutronSize(sizeControlPlane(this.#settings)),
+        // What is left for servers is less by the tunnels' headers; neutron works that out.
+        ...(this.#plan.tunnelNetwork && { global_physnet_mtu: OVERLAY_MTU }),
       },
       database: { connection: this.#database("neutron") },
       keystone_authtoken: this.#tokenValidation("neutron"),

@@ -5,7 +5,7 @@ import { runsOnNode } from "../../config/standalone.ts";
 import { AccessFiles } from "../access/access-files.ts";
 import { planBmcs } from "../bmc/plan.ts";
 import type { ComputeConnection } from "../compute/connection.ts";
-import { stackNetwork } from "../container/network.ts";
+import { overlayNetwork, stackNetwork } from "../container/network.ts";
 import type { ControlPlane, ControlPlaneArgs, NodeOutput } from "../control-plane.ts";
 import { domainTypeOf } from "../libvirt/domain-type.ts";
 import { nodeOutputs } from "../libvirt/access.ts";
@@ -31,6 +31,7 @@ export interface StandaloneControlPlaneArgs extends ControlPlaneArgs {
 export class StandaloneControlPlane extends pulumi.ComponentResource implements ControlPlane {
   readonly plan: ControlPlanePlan;
   readonly networkName: pulumi.Output<string>;
+  readonly tunnelNetworkName?: pulumi.Output<string>;
   readonly computeConnection: pulumi.Output<ComputeConnection>;
   readonly access: AccessFiles;
   readonly cloud: CloudReference;
@@ -58,13 +59,22 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
 
     const network = new docker.Network(
       `${name}-network`,
-      stackNetwork(stack, plan.network, {
-        routed: runsOnNode(settings),
-        dockerMajor: args.dockerMajor,
-      }),
+      plan.tunnelNetwork
+        ? overlayNetwork(stack, plan.network)
+        : stackNetwork(stack, plan.network, {
+            routed: runsOnNode(settings),
+            dockerMajor: args.dockerMajor,
+          }),
       { parent: this, deleteBeforeReplace: true },
     );
     this.networkName = network.name;
+    if (plan.tunnelNetwork) {
+      this.tunnelNetworkName = new docker.Network(
+        `${name}-tunnels`,
+        overlayNetwork(stack, plan.tunnelNetwork),
+        { parent: this, deleteBeforeReplace: true },
+      ).name;
+    }
 
     this.cloud = { cloudsYaml: `${outputDirectory}/clouds.yaml`, cloud: stack };
     const machines = planStandaloneMachines(settings, stack);
@@ -81,6 +91,7 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
         bmcs,
         credentials: args.credentials,
         epoch: args.epoch,
+        ...(args.placed && { placed: args.placed }),
       },
       { parent: this },
     );

@@ -2,6 +2,7 @@ import { addressAt } from "../../config/addresses.ts";
 import { livingLabels, type LivingLabels } from "../../config/host.ts";
 import type { ApiName, Settings } from "../../config/schema.ts";
 import { runsOnNode, type Placement } from "../../config/standalone.ts";
+import { TUNNELS_NAME } from "../names.ts";
 import { planMachines, type MachinesPlan } from "../libvirt/plan.ts";
 import { checkCommand, CHECKS, type Check } from "./health.ts";
 import {
@@ -45,6 +46,11 @@ export interface ControlPlanePlan {
     cidr: string;
     labels: LivingLabels;
   };
+  /**
+   * The network of the computes' tunnels, where they are on several machines: there, packets go to addresses that
+   * docker gave, so that tunnels can't have others on the same wire.
+   */
+  tunnelNetwork?: { name: string; cidr: string; labels: Record<string, string> };
   services: ServicePlan[];
   addresses: Record<ServiceName, string>;
   /** API URLs as seen from the host and from inside the stack's network. */
@@ -62,7 +68,7 @@ const VOLUMES: Partial<Record<ServiceName, string>> = {
 const OVN_SERVICES: readonly ServiceName[] = ["ovn-nb-db", "ovn-sb-db", "ovn-northd"];
 
 export function planControlPlane(settings: Settings): ControlPlanePlan {
-  const { names, network, networking, ports, standalone } = settings;
+  const { names, network, networking, ports, standalone, hosts } = settings;
   const { placement } = standalone;
   const node = nodeAddress(settings);
   // Gates first: a container can only wait for one that was declared before it.
@@ -87,6 +93,13 @@ export function planControlPlane(settings: Settings): ControlPlanePlan {
       cidr: network.cidr,
       labels: livingLabels(settings),
     },
+    ...(hosts.length > 0 && {
+      tunnelNetwork: {
+        name: `${names}-${TUNNELS_NAME}`,
+        cidr: network.tunnelCidr,
+        labels: { role: TUNNELS_NAME },
+      },
+    }),
     addresses,
     endpoints,
     services: services.map((name) => {

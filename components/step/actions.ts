@@ -13,6 +13,8 @@ export const actions: Record<string, () => Promise<Action<never>>> = {
   "compute/guard": async () => (await import("../compute/guard.ts")).guardScaleDown,
   "compute/wait": async () => (await import("../compute/wait.ts")).waitForComputes,
   "compute/deregister": async () => (await import("../compute/registration.ts")).deregister,
+  "docker-hosts/bring-image": async () => (await import("../docker-hosts/image.ts")).bringImage,
+  "docker-hosts/remove-image": async () => (await import("../docker-hosts/image.ts")).removeImage,
   "infrared/install": async () => (await import("../infrared/install.ts")).installInfrared,
   "infrared/uninstall": async () => (await import("../infrared/install.ts")).uninstallInfrared,
   "infrared/prepare": async () => (await import("../infrared/prepare.ts")).prepareWorkspace,

@@ -76,6 +76,8 @@ const hostFacts: fc.Arbitrary<HostFacts> = fc.record({
   portsInUse: fc.array(port, { maxLength: 3 }),
   foreignNames: fc.array(fc.constantFrom("t", "t-mariadb", "lab-compute-0", "x"), { maxLength: 2 }),
   stopped: fc.constant([]),
+  engines: fc.constant([]),
+  placed: fc.constant(new Map()),
 });
 
 async function outcome(raw: Record<string, unknown>, host: HostFacts) {

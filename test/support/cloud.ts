@@ -5,7 +5,17 @@ import type { OpenStackClient } from "../../components/openstack/client.ts";
 import { hypervisors, novaServices } from "../../components/openstack/compute.ts";
 import { agents } from "../../components/openstack/network.ts";
 import { resourceProviders } from "../../components/openstack/placement.ts";
-import { docker } from "../../tools/scratch-stack.ts";
+import type { Engine } from "../../components/docker-hosts/engine.ts";
+import { dockerOn } from "../../tools/scratch-stack.ts";
+
+/** A container by its name, on this machine or on another docker host. */
+export type Container = string | { name: string; engine: Engine };
+
+function inside(container: Container, ...argv: string[]): Promise<string> {
+  const { name, engine } =
+    typeof container === "string" ? { name: container, engine: {} } : container;
+  return dockerOn(engine, "exec", name, ...argv);
+}
 
 const named = z.object({ id: z.string(), name: z.string() });
 
@@ -131,7 +141,7 @@ export async function portOf(cloud: OpenStackClient, serverId: string): Promise<
 export async function wired(
   cloud: OpenStackClient,
   serverId: string,
-  container: string,
+  container: Container,
   host: string,
 ): Promise<Port> {
   const port = await eventually(
@@ -152,9 +162,8 @@ export async function wired(
 }
 
 /** Name of the interface that a port is plugged into in a compute's switch; empty if there is none. */
-export async function interfaceOf(container: string, portId: string): Promise<string> {
-  return docker(
-    "exec",
+export async function interfaceOf(container: Container, portId: string): Promise<string> {
+  return inside(
     container,
     ...["ovs-vsctl", "--bare", "--columns=name", "find", "Interface"],
     `external_ids:iface-id=${portId}`,
@@ -162,11 +171,11 @@ export async function interfaceOf(container: string, portId: string): Promise<st
 }
 
 /** Gives an interface the address of its port, as the guest would, so that it can be pinged from there. */
-export async function actAsGuest(container: string, port: Port): Promise<string> {
+export async function actAsGuest(container: Container, port: Port): Promise<string> {
   const name = await interfaceOf(container, port.id);
   const address = port.fixed_ips[0]?.ip_address;
-  await docker("exec", container, "ip", "link", "set", name, "up");
-  await docker("exec", container, "ip", "address", "replace", `${address}/16`, "dev", name);
+  await inside(container, "ip", "link", "set", name, "up");
+  await inside(container, "ip", "address", "replace", `${address}/16`, "dev", name);
   return name;
 }
 
@@ -198,7 +207,7 @@ export function expectKnown(seen: Record<string, string[]>, hosts: string[]): vo
 export async function pings(
   cloud: OpenStackClient,
   serverIds: string[],
-  [here = "", there = ""]: string[],
+  [here = "", there = ""]: Container[],
 ): Promise<void> {
   const [first, second] = await Promise.all(serverIds.map((id) => portOf(cloud, id)));
   assert.ok(first && second);
@@ -206,7 +215,7 @@ export async function pings(
   await actAsGuest(there, second);
   const target = second.fixed_ips[0]?.ip_address ?? "";
   const ping = ["ping", "-c", "5", "-i", "0.3", "-W", "3", "-I", source, target];
-  const output = await docker("exec", here, ...ping);
+  const output = await inside(here, ...ping);
   const received = Number(/(\d+) received/.exec(output)?.[1]);
   // The first may be lost while the tunnel looks for its end.
   assert.ok(received >= 4, output);

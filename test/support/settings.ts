@@ -8,6 +8,8 @@ export const ROOMY: HostFacts = {
   portsInUse: [],
   foreignNames: [],
   stopped: [],
+  engines: [],
+  placed: new Map(),
 };
 
 /** Settings for tests of what comes after them; no rule that involves several keys or the host is applied. */

@@ -1,9 +1,17 @@
 import { execa } from "execa";
-import { labelOf, KEEPER_NAME, STACK_LABEL } from "../../components/names.ts";
+import { engineEnvironment, type Engine } from "../../components/docker-hosts/engine.ts";
+import { labelOf, KEEPER_NAME, STACK_LABEL, TUNNELS_NAME } from "../../components/names.ts";
 import type { Finding, Kind } from "./findings.ts";
 
-export async function docker(...args: string[]): Promise<string> {
-  return (await execa("docker", args, { stdin: "ignore", timeout: 120_000 })).stdout;
+/** What this machine's docker prints. */
+export function docker(...args: string[]): Promise<string> {
+  return dockerOn({}, ...args);
+}
+
+/** What docker prints of another engine. */
+export async function dockerOn(engine: Engine, ...args: string[]): Promise<string> {
+  const env = engineEnvironment(engine);
+  return (await execa("docker", args, { stdin: "ignore", timeout: 120_000, env })).stdout;
 }
 
 /** What docker has with a stack's label. */
@@ -37,14 +45,14 @@ const KEPT: Kept[] = [
   },
 ];
 
-/** Everything that docker has with a stack's label. */
-export async function findInDocker(stack: string): Promise<Finding[]> {
+/** Everything that an engine, this machine's by default, has with a stack's label. */
+export async function findInDocker(stack: string, engine: Engine = {}): Promise<Finding[]> {
   const found = await Promise.all(
     KEPT.map(async ({ kind, list, remove }) => {
       const [command = "", ...options] = list;
       const own = command === "network" || command === "volume" ? options.splice(0, 1) : [];
       const filter = ["--filter", `label=${STACK_LABEL}=${stack}`];
-      const output = await docker(command, ...own, ...filter, ...options);
+      const output = await dockerOn(engine, command, ...own, ...filter, ...options);
       return (
         output
           .split("\n")
@@ -53,7 +61,7 @@ export async function findInDocker(stack: string): Promise<Finding[]> {
           .filter(([name = ""]) => name !== "" && !name.startsWith("<none>"))
           .map(([name = "", detail = ""]): Finding => ({
             ...{ kind, name, detail },
-            remove: async () => void (await docker(...remove, name)),
+            remove: async () => void (await dockerOn(engine, ...remove, name)),
           }))
       );
     }),
@@ -68,7 +76,9 @@ export async function findInDocker(stack: string): Promise<Finding[]> {
 export async function prefixIn(stack: string): Promise<string | undefined> {
   const filter = ["--filter", `label=${STACK_LABEL}=${stack}`];
   const networks = await docker("network", "ls", ...filter, "--format", "{{.Name}}");
-  const [network] = networks.split("\n").filter(Boolean);
+  const [network] = networks
+    .split("\n")
+    .filter((name) => name !== "" && !name.endsWith(`-${TUNNELS_NAME}`));
   if (network !== undefined) return network;
   const parts = ["role", "service", "index"].map((key) => `{{.Label "${labelOf(key)}"}}`);
   const format = ["{{.Names}}", ...parts].join("\t");
