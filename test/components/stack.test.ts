@@ -78,6 +78,7 @@ async function build(raw: Record<string, unknown>, preview: boolean, epoch = "1"
           stack: "lab",
           imageId: "sha256:image",
           networkName: controlPlane.networkName,
+          tunnelNetworkName: controlPlane.tunnelNetworkName,
           connection: controlPlane.computeConnection,
           cloud: controlPlane.cloud,
           mapHosts: controlPlane.mapHosts,
@@ -474,6 +475,107 @@ describe("the number of computes", () => {
       const inputs = (from: typeof few) => from.the(COMMAND, step).inputs["create"];
       assert.notEqual(inputs(few), inputs(many));
     }
+  });
+});
+
+describe("a stack on two docker hosts", () => {
+  const hosts = [
+    { name: "here" },
+    { name: "there", docker: "tcp://there:2376", certificates: "/certs" },
+  ];
+  const PROVIDER = "pulumi:providers:docker";
+  const engine = { docker: "tcp://there:2376", certificates: "/certs" };
+  let stack: Awaited<ReturnType<typeof deploy>>;
+  before(async () => {
+    stack = await deploy({ hosts, computes: 4 });
+  });
+
+  it("makes the computes of the other host there, and everything else here", () => {
+    const [{ urn, inputs, name } = assert.fail("no provider"), ...more] = stack.of(PROVIDER);
+    assert.deepEqual(more, []);
+    assert.equal(name, "docker-there");
+    assert.equal(inputs["host"], "tcp://there:2376");
+    assert.equal(inputs["certPath"], "/certs");
+    const elsewhere = stack.resources.filter(({ provider }) => provider.startsWith(urn));
+    assert.deepEqual(elsewhere.map((each) => each.name).sort(), ["compute-1", "compute-3"]);
+  });
+
+  it("says by a label where each compute is, so that another host is another container", () => {
+    const places = stack
+      .of(CONTAINER)
+      .filter(isCompute)
+      .map((each) => `${each.name} ${labelsIn(each)["overcloud.host"]}`);
+    assert.deepEqual(places.sort(), [
+      ...["compute-0 here", "compute-1 there", "compute-2 here", "compute-3 there"],
+    ]);
+  });
+
+  it("has the image brought there before, and removed after, its containers", () => {
+    const image = stack.the(COMMAND, "image-on-there");
+    assert.deepEqual(
+      specificationsOf(image).map(({ key, action, args }) => ({ key, action, args })),
+      [
+        {
+          key: "create",
+          action: "docker-hosts/bring-image",
+          args: { name: "there", engine },
+        },
+        {
+          key: "delete",
+          action: "docker-hosts/remove-image",
+          args: { name: "there", engine, imageId: "sha256:image" },
+        },
+      ],
+    );
+    assert.equal(image.inputs["stdin"], "sha256:image");
+    assert.deepEqual(image.inputs["triggers"], ["sha256:image"]);
+    // A new image is there before computes are made of it, and the old one goes when none is any more.
+    assert.equal(image.deleteBeforeReplace, false);
+    for (const { name, dependencies } of stack.of(CONTAINER).filter(isCompute)) {
+      const isThere = ["compute-1", "compute-3"].includes(name);
+      assert.equal(dependencies.includes(image.urn), isThere, name);
+    }
+  });
+
+  it("has a network of the swarm for everything, and one for tunnels alone", () => {
+    const [network, tunnels] = ["control-plane-network", "control-plane-tunnels"].map((name) =>
+      stack.the(NETWORK, name),
+    );
+    assert.ok(network && tunnels);
+    for (const { inputs } of [network, tunnels]) {
+      assert.equal(inputs["driver"], "overlay");
+      assert.equal(inputs["attachable"], true);
+    }
+    assert.deepEqual(network.inputs["ipamConfigs"], [
+      { subnet: "10.79.0.0/20", gateway: "10.79.0.1", ipRange: "10.79.0.32/27" },
+    ]);
+    assert.deepEqual(tunnels.inputs["ipamConfigs"], [
+      { subnet: "10.79.16.0/20", gateway: "10.79.16.1", ipRange: "10.79.16.32/27" },
+    ]);
+    assert.equal(labelsIn(network)["overcloud.driver"], "overlay");
+    assert.equal(labelsIn(tunnels)["overcloud.controlPlane"], undefined);
+    const { inputs } = stack.the(CONTAINER, "compute-1");
+    assert.deepEqual(inputs["networksAdvanced"], [
+      { name: "lab", ipv4Address: "10.79.0.65" },
+      { name: "lab-tunnels", ipv4Address: "10.79.16.65" },
+    ]);
+    assert.ok((inputs["envs"] as string[]).includes("OVERCLOUD_ADDRESS=10.79.0.65"));
+    assert.deepEqual(stack.the(CONTAINER, "mariadb").inputs["networksAdvanced"], [
+      { name: "lab", ipv4Address: "10.79.0.10" },
+    ]);
+  });
+
+  it("tells neutron how large packets may be", () => {
+    const uploads = stack.the(CONTAINER, "neutron-server").inputs["uploads"];
+    const [{ content } = { content: "" }] = uploads as { content: string }[];
+    assert.match(content, /^global_physnet_mtu = 1450$/m);
+  });
+
+  it("needs no provider and no image where the first host is the only one", async () => {
+    const single = await deploy({ hosts: hosts.slice(0, 1) });
+    assert.deepEqual(single.of(PROVIDER), []);
+    assert.equal(single.the(NETWORK, "control-plane-network").inputs["driver"], "overlay");
+    assert.ok(single.of(COMMAND).every(({ name }) => !name.startsWith("image-on-")));
   });
 });
 

@@ -11,6 +11,8 @@ export interface Registration {
   name: string;
   urn: string;
   parent: string;
+  /** URN and id of the provider that it was given; empty for its package's own. */
+  provider: string;
   /** Inputs with secrets in the clear. */
   inputs: Record<string, unknown>;
   /** The same as JSON with `"[secret]"` for each secret: what anybody can read in state. */
@@ -31,6 +33,7 @@ interface Request {
   getType(): string;
   getName(): string;
   getParent(): string;
+  getProvider(): string;
   getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
   getDependenciesList(): string[];
   getDeletedwith(): string;
@@ -114,6 +117,7 @@ function read(request: Request, urn: string): Registration {
     name: request.getName(),
     urn,
     parent: request.getParent(),
+    provider: request.getProvider(),
     inputs: replaceSecrets(raw, (secret) => replaceSecrets(secret, (inner) => inner)) as Record<
       string,
       unknown

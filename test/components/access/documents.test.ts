@@ -184,6 +184,35 @@ describe("the inventory", () => {
     );
   });
 
+  it("reaches a compute on another docker host there", () => {
+    const two = settingsOf({
+      computes: 2,
+      names: "lab",
+      hosts: [
+        { name: "here" },
+        { name: "there", docker: "tcp://there:2376", certificates: "/certs" },
+      ],
+    });
+    const { all } = parse(inventory(services, planComputes(two, "dev"), variables)) as {
+      all: { children: Record<string, { hosts: Record<string, Record<string, unknown>> }> };
+    };
+    const [here, there] = Object.values(all.children["simulated_computes"]?.hosts ?? {});
+    assert.equal(here?.["overcloud_docker_host"], "here");
+    assert.deepEqual(here["overcloud_docker"], {});
+    assert.equal(here["ansible_docker_extra_args"], undefined);
+    assert.equal(there?.["overcloud_docker_host"], "there");
+    assert.deepEqual(there["overcloud_docker"], {
+      DOCKER_HOST: "tcp://there:2376",
+      DOCKER_CONTEXT: "",
+      DOCKER_TLS_VERIFY: "1",
+      DOCKER_CERT_PATH: "/certs",
+    });
+    assert.match(
+      String(there["ansible_docker_extra_args"]),
+      /^--host tcp:\/\/there:2376 --tlsverify /,
+    );
+  });
+
   it("says where the cloud's credentials are, and holds none", () => {
     assert.deepEqual(all.vars, {
       os_client_config_file: "/out/clouds.yaml",

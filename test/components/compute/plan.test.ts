@@ -56,6 +56,28 @@ describe("the plan of the computes", () => {
   });
 });
 
+describe("computes on docker hosts", () => {
+  const hosts = [{ name: "here" }, { name: "there", docker: "ssh://there" }];
+  const plan = (raw: Record<string, unknown>, placed?: ReadonlyMap<number, string>) =>
+    planComputes(settingsOf({ computes: 3, ...raw }), "dev", placed);
+
+  it("are the same computes wherever they are", () => {
+    const anywhere = plan({ hosts }).map(({ dockerHost, ...compute }) => {
+      assert.ok(dockerHost);
+      return compute;
+    });
+    assert.deepEqual(anywhere, plan({}));
+  });
+
+  it("stay where they are", () => {
+    const places = (placed?: ReadonlyMap<number, string>) =>
+      plan({ hosts }, placed).map(({ dockerHost }) => dockerHost?.name);
+    assert.deepEqual(places(), ["here", "there", "here"]);
+    assert.deepEqual(places(new Map([[0, "there"]])), ["there", "there", "here"]);
+    assert.deepEqual(plan({ hosts })[1]?.dockerHost, { ...hosts[1], weight: 1 });
+  });
+});
+
 describe("a host's name", () => {
   it("is its index and back", () => {
     fc.assert(fc.property(fc.nat(), (index) => indexOf(hostOf(index)) === index));
