@@ -35,8 +35,8 @@ export async function readEngines(
   hosts: readonly DockerHost[],
 ): Promise<EngineFacts[]> {
   if (hosts.length === 0) return [];
-  const local = rows({}, ["info"], IDENTITY).then(
-    ([identity]) => identity?.join(" "),
+  const local = rows({}, ["info"], INFO).then(
+    ([info]) => info?.join(),
     () => undefined,
   );
   return Promise.all(
@@ -48,8 +48,14 @@ export async function readEngines(
   );
 }
 
-/** What tells engines apart: machines that are copies of one another have the same ID, until they are in a swarm. */
-const IDENTITY = [".ID", ".Swarm.NodeID"];
+/**
+ * What an engine says of itself. All of it tells engines apart: machines that are copies of one another have the same ID,
+ * until they are in a swarm.
+ */
+const INFO = [
+  ...[".ID", ".Swarm.NodeID", ".Swarm.ControlAvailable"],
+  ...[".Architecture", ".MemTotal"],
+];
 
 async function readEngine(
   stack: string,
@@ -57,7 +63,7 @@ async function readEngine(
   local: Promise<string | undefined>,
 ): Promise<KnownEngine> {
   const [[info = []], containers] = await Promise.all([
-    rows(engine, ["info"], [...IDENTITY, ".Swarm.ControlAvailable", ".Architecture", ".MemTotal"]),
+    rows(engine, ["info"], INFO),
     rows(engine, ["ps", "--all"], [".Names", label("stack"), ".State", label("index")]),
   ]);
   const [id = "", nodeId = "", control, architecture = "", memory = ""] = info;
@@ -70,7 +76,7 @@ async function readEngine(
   const own = containers.filter(isOwn);
   return {
     ...{ architecture, nodeId, isManager },
-    local: `${id} ${nodeId}` === (await local),
+    local: info.join() === (await local),
     memoryMb: Math.floor(Number(memory) / 2 ** 20),
     readyNodes: nodes.flatMap(([node = "", status, availability]) =>
       status === "Ready" && availability === "Active" ? [node] : [],
