@@ -12,12 +12,32 @@ states() {
   done
 }
 
-# cables up|down CONTAINER...: pulls or plugs the host's end of their network cables. Nothing inside them changes, no
-# route and no published port is lost. A container of the same image does it, so that docker's rights are enough.
+# cables up|down CONTAINER...: pulls or plugs their network cables.
 cables() {
   state=$1
   shift
-  [ $# -gt 0 ] || return 0
+  wired=
+  for container; do
+    if spans_hosts "$container"; then
+      cards "$state" "$container"
+    else
+      wired="$wired $container"
+    fi
+  done
+  [ -z "$wired" ] || ends "$state" $wired
+}
+
+# spans_hosts CONTAINER: whether it is on networks of a swarm.
+spans_hosts() {
+  networks=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.NetworkID}} {{end}}' "$1" < /dev/null)
+  docker network inspect --format '{{.Driver}}' $networks < /dev/null | grep -qx overlay
+}
+
+# ends up|down CONTAINER...: the host's ends of the cables. Nothing inside the containers changes, no route and no published
+# port is lost. A container of the same image does it, so that docker's rights are enough.
+ends() {
+  state=$1
+  shift
   indexes=$(for container; do docker exec "$container" cat /sys/class/net/eth0/iflink < /dev/null; done)
   image=$(docker inspect --format '{{.Image}}' "$1" < /dev/null)
   docker run --rm --network host --cap-drop ALL --cap-add NET_ADMIN --entrypoint sh "$image" -c '
@@ -26,6 +46,17 @@ cables() {
       while read -r name now; do
         [ "$now" = "$state" ] || { ip link set "$name" "$state"; echo changed; }
       done' sh "$state" $indexes < /dev/null
+}
+
+# cards up|down CONTAINER: the container's cards in a swarm's networks, whose other ends are where docker alone is. The way
+# of published ports, which the default route goes by, stays.
+cards() {
+  docker exec --privileged --user root "$2" sh -c '
+    out=$(ip -4 route show default | sed -n "s/.* dev \([^ ]*\).*/\1/p")
+    ip -o link show type veth | awk -F "[:@ ]+" "{ print \$2, /[<,]UP[,>]/ ? \"up\" : \"down\" }" |
+      while read -r name now; do
+        [ "$name" = "$out" ] || [ "$now" = "$1" ] || { ip link set "$name" "$1"; echo changed; }
+      done' sh "$1" < /dev/null
 }
 
 containers=$*
