@@ -48,10 +48,11 @@ ends() {
       done' sh "$state" $indexes < /dev/null
 }
 
-# cards up|down CONTAINER: the container's cards in a swarm's networks, whose other ends are where docker alone is. The way
-# of published ports, which the default route goes by, stays.
+# cards up|down CONTAINER: the container's cards in a swarm's networks, whose other ends are where docker alone is; again by
+# a container of the same image, in the same network. The way of published ports, which the default route goes by, stays.
 cards() {
-  docker exec --privileged --user root "$2" sh -c '
+  image=$(docker inspect --format '{{.Image}}' "$2" < /dev/null)
+  docker run --rm --network "container:$2" --cap-drop ALL --cap-add NET_ADMIN --entrypoint sh "$image" -c '
     out=$(ip -4 route show default | sed -n "s/.* dev \([^ ]*\).*/\1/p")
     ip -o link show type veth | awk -F "[:@ ]+" "{ print \$2, /[<,]UP[,>]/ ? \"up\" : \"down\" }" |
       while read -r name now; do
