@@ -1,6 +1,7 @@
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { execa, ExecaError } from "execa";
+import { docker } from "../../config/docker.ts";
 import type { Action, ActionContext } from "../step/action.ts";
 import { engineEnvironment, type Engine } from "./engine.ts";
 
@@ -48,8 +49,19 @@ export const bringImage: Action<BringImageArgs> = async ({ name, engine }, conte
   return { imageId };
 };
 
-/** Removes it there; done if it is gone. Fails, with docker's reason, while a container is made of it. */
-export const removeImage: Action<RemoveImageArgs> = async ({ engine, imageId }, context) => {
+/**
+ * Removes it there; done if it is gone. Containers go first, so that a host that does not answer now is one that was lost,
+ * and given up. Fails, with docker's reason, while a container is made of it.
+ */
+export const removeImage: Action<RemoveImageArgs> = async ({ name, engine, imageId }, context) => {
+  const lost = await docker(engine, "version").then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+  if (lost !== undefined) {
+    context.report(`${name} does not answer, so its image stays there: ${lost}`);
+    return { removed: false };
+  }
   const image = await inspect(engine, imageId, context);
   if (image === undefined) return { removed: false };
   const names = image.tags.length > 0 ? image.tags : [imageId];

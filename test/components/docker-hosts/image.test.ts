@@ -34,6 +34,7 @@ engine=here; [ -z "\${DOCKER_HOST:-}" ] || engine=there
 case "$engine $1 $2" in
   *" image ls") cd ${root}; for each in "$engine"-*; do echo "\${each#*-}"; done ;;
   *" image inspect") printf '%s ["lab-openstack:1"]' "$(wc -c < "${root}/$engine-${IMAGE}")" ;;
+  "there version ") ;;
   "here save lab-openstack:1") cat ${file("here")} ;;
   "there load --quiet") ${load} ;;
   "there image rm") ${remove} ;;
@@ -105,5 +106,14 @@ esac
       removeImage({ ...ARGS, imageId: IMAGE }, context()),
       /^Error: container 1 is using it$/,
     );
+  });
+
+  it("on a host that is lost is given up", async () => {
+    writeFileSync(path.join(root, "docker"), "#!/bin/sh\necho 'no route to host' >&2; exit 1\n");
+    const remove = removeImage({ ...ARGS, imageId: IMAGE }, context());
+    assert.deepEqual(await remove, { removed: false });
+    assert.deepEqual(reports, [
+      "there does not answer, so its image stays there: no route to host",
+    ]);
   });
 });
