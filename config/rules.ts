@@ -3,7 +3,7 @@ import { spread } from "../components/docker-hosts/spread.ts";
 import { SERVICES } from "../components/standalone/services.ts";
 import { undercloudTarget } from "../components/infrared/target.ts";
 import { bridgesOf, poolPath } from "../components/libvirt/plan.ts";
-import { COMPUTE_PARENT_NAME, KEEPER_NAME } from "../components/names.ts";
+import { COMPUTE_PARENT_NAME, KEEPER_NAME, TUNNELS_NAME } from "../components/names.ts";
 import { COMPUTE_RELEASES, computeReleaseOf } from "../components/overcloud/release.ts";
 import { selectSteps } from "../components/overcloud/steps.ts";
 import { overlap, usableAddresses } from "./addresses.ts";
@@ -269,7 +269,7 @@ function baseMemoryMb(settings: Settings): number {
 
 /** Docker objects of somebody else must not have the names that this stack gives to its own. */
 function checkNames(
-  { names, computes, controlPlane, compute }: Settings,
+  { names, computes, controlPlane, compute, hosts }: Settings,
   { foreignNames }: HostFacts,
 ): Problem[] {
   const taken = foreignNames.find((name) => {
@@ -278,7 +278,8 @@ function checkNames(
     const rest = name.slice(names.length + 1);
     const index = indexOf(rest);
     if (rest === COMPUTE_PARENT_NAME) return compute.sharing !== "none" && computes > 0;
-    const others: readonly string[] = controlPlane === "tripleo" ? [KEEPER_NAME] : SERVICES;
+    const services: readonly string[] = controlPlane === "tripleo" ? [KEEPER_NAME] : SERVICES;
+    const others = hosts.length > 0 ? [...services, TUNNELS_NAME] : services;
     return index === undefined ? others.includes(rest) : index < computes;
   });
   if (taken === undefined) return [];

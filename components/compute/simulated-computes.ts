@@ -216,7 +216,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
           labelsOf(args.stack, {
             role: "simulated-compute",
             index: String(compute.index),
-            // Another host is another container: Pulumi alone would take the way to the new one for a way to the old.
+            // Another host is another container, which Pulumi does not see in a change to or from its own provider.
             ...(compute.dockerHost && { host: compute.dockerHost.name }),
           }),
         ),

@@ -173,6 +173,15 @@ describe("docker hosts", () => {
     );
   });
 
+  it("come with a network whose name nobody else may have", async () => {
+    const foreignNames = ["t-tunnels"];
+    assert.match(
+      await problemOf(HOSTS, [HERE, THERE], {}, { foreignNames }),
+      /^names leads to the name t-tunnels/,
+    );
+    assert.deepEqual(await problemsOf([], [], {}, { foreignNames }), []);
+  });
+
   it("come with a network that a deployed cloud either has or hasn't", async () => {
     const labels = (raw: Raw) => ({ name: "t", ...livingLabels(settingsOf(raw)) });
     assert.equal(labels({}).driver, undefined);
