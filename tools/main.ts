@@ -5,13 +5,14 @@ import { stopDaemons } from "./daemons-stop.ts";
 import { project } from "./setup/paths.ts";
 import { setUp } from "./setup/setup.ts";
 import { purposes } from "./setup/tasks/all.ts";
-import { test } from "./test.ts";
+import { FAULTS, test } from "./test.ts";
 import { up } from "./up.ts";
 
 const usage = `Usage: npm run <command>, or node tools/bootstrap.mjs <command>
   setup [--for up|test|lint]           everything this machine lacks for it (default: up)
   up [--stack dev] [-- <pulumi up's>]  set-up, then deploys the stack
   test [file, folder or glob …]        set-up, then the tests
+  test-faults [NAME …]                 set-up, then faults for real (test/faults), all or those named
   lint                                 linter, formatter and compiler, without changing anything
   verify-tripleo                       set-up, then judges the overcloud's plans by TripleO's own tools
   experiment FILE […]                  set-up, then runs an experiment (docs/experiments.md)
@@ -44,6 +45,14 @@ async function main(argv: readonly string[]): Promise<number> {
       const { positionals } = parseArgs({ args, options: {}, allowPositionals: true });
       const context = await setUp(project, "test");
       return context ? test(context, positionals) : 1;
+    }
+    case "test-faults": {
+      const { positionals } = parseArgs({ args, options: {}, allowPositionals: true });
+      const files = positionals.map(
+        (name) => `${FAULTS}/${name.replace(/\.test\.ts$/, "")}.test.ts`,
+      );
+      const context = await setUp(project, "test");
+      return context ? test(context, files.length > 0 ? files : [FAULTS]) : 1;
     }
     case "lint": {
       const context = await setUp(project, "lint");

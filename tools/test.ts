@@ -4,14 +4,17 @@ import { foreground } from "./child.ts";
 import type { Context } from "./setup/context.ts";
 import { readHostFacts } from "./setup/tasks/kvm.ts";
 
-/** Folder of tests that take too long to be run with all others: they run when they are named. */
-export const ON_DEMAND = "test/on-demand";
+/** Faults that are injected for real, each a file. */
+export const FAULTS = "test/faults";
+
+/** Folders of tests that take too long to be run with all others: they run when they are named. */
+export const ON_DEMAND: readonly string[] = ["test/on-demand", FAULTS];
 
 /** The test files that patterns (files, folders or globs; all but those on demand where there are none) mean. */
 export function testFiles(root: string, patterns: readonly string[]): string[] {
   if (patterns.length === 0) {
     return testFiles(root, ["test/**/*.test.ts"]).filter(
-      (file) => path.dirname(file) !== ON_DEMAND,
+      (file) => !ON_DEMAND.includes(path.dirname(file)),
     );
   }
   const globs = patterns.map(asGlob);
@@ -29,7 +32,7 @@ export function limitations(context: Context, files: readonly string[]): string[
     facts?.domainType === "kvm"
       ? []
       : [`KVM: ${facts?.reason ?? "unknown"}; libvirt domains run emulated (type qemu)`];
-  const asleep = testFiles(context.paths.root, [ON_DEMAND]).filter((file) => !files.includes(file));
+  const asleep = testFiles(context.paths.root, ON_DEMAND).filter((file) => !files.includes(file));
   return [
     ...kvm,
     ...asleep.map(

@@ -3,6 +3,7 @@ import { execa } from "execa";
 import { foreground } from "./child.ts";
 import type { Context } from "./setup/context.ts";
 import { dropForeignSalt, releaseDeadLocks } from "./leftovers.ts";
+import { removeUnnoted } from "./interrupted.ts";
 import { renderSummary } from "./summary.ts";
 
 /** Deploys a stack: selects or creates it, runs `pulumi up`, ends with a summary. */
@@ -18,6 +19,8 @@ export async function up(
     const salt = dropForeignSalt(context.paths.root, backend, stack);
     for (const sentence of [...releaseDeadLocks(backend), ...salt]) write(`up: ${sentence}`);
   }
+  const place = { stack, directory: context.paths.root };
+  for (const sentence of await removeUnnoted(place, context.childEnv)) write(`up: ${sentence}`);
   const selected = await execa("pulumi", ["stack", "select", "--create", stack], {
     ...options,
     stdio: ["inherit", "inherit", "inherit"],

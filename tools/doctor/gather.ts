@@ -1,8 +1,6 @@
 import { existsSync, globSync, statSync } from "node:fs";
 import { readdir, statfs } from "node:fs/promises";
 import path from "node:path";
-import { execa } from "execa";
-import { z } from "zod";
 import { hostOf } from "../../components/compute/hosts.ts";
 import { OpenStackClient } from "../../components/openstack/client.ts";
 import { hypervisors, novaServices } from "../../components/openstack/compute.ts";
@@ -15,6 +13,7 @@ import { SettingsError, type Problem } from "../../config/problems.ts";
 import type { Settings } from "../../config/schema.ts";
 import { parseValue } from "../../config/value.ts";
 import { Stack } from "../experiment/stack.ts";
+import { keyOf, readNoted, type Noted } from "../interrupted.ts";
 import type { Context } from "../setup/context.ts";
 import { closure } from "../setup/graph.ts";
 import { readText } from "../setup/host.ts";
@@ -99,23 +98,6 @@ export async function stacksOf(root: string, backend: string | undefined): Promi
   ].sort();
 }
 
-const exportSchema = z.object({
-  deployment: z.object({
-    resources: z
-      .array(
-        z.looseObject({
-          urn: z.string(),
-          type: z.string(),
-          outputs: z.record(z.string(), z.unknown()).optional(),
-        }),
-      )
-      .default([]),
-    pending_operations: z
-      .array(z.object({ resource: z.looseObject({ urn: z.string() }), type: z.string() }))
-      .default([]),
-  }),
-});
-
 export interface StackSeen {
   look: StackLook;
   settings?: Settings | undefined;
@@ -132,26 +114,17 @@ export async function lookAtStack(
   const { findings } = await findStack(place);
   const locks =
     backend === undefined ? [] : locksIn(backend).filter((each) => each.stack === stack);
-  const exported = await execa("pulumi", ["stack", "export", "--stack", stack], {
-    ...{ cwd: paths.root, env: childEnv, extendEnv: false, reject: false, stdin: "ignore" },
-    timeout: 60_000,
-  });
-  const known = !exported.failed;
-  const { deployment } = known
-    ? exportSchema.parse(JSON.parse(exported.stdout))
-    : { deployment: { resources: [], pending_operations: [] } };
-  const names = new Set(deployment.resources.flatMap(({ outputs }) => [outputs?.["name"]]));
+  const noted = await readNoted(stack, paths.root, childEnv);
+  const known = noted !== undefined;
+  const pending = noted?.pending ?? [];
   const look: StackLook = {
     ...{ stack, known, locks, problems: [], repairs: [] },
-    pending: deployment.pending_operations.map(({ type, resource }) => ({
-      type,
-      urn: resource.urn,
-    })),
-    orphans: findings.filter((each) => isOrphan(each, names, known)),
+    pending,
+    orphans: findings.filter((each) => isOrphan(each, noted)),
     unhealthy: await unhealthyOf(stack),
   };
   if (!known) return { look, deployed: false };
-  const deployed = deployment.resources.length > 1;
+  const deployed = noted.known.size > 0;
   try {
     const { settings, host, problems } = await settingsOf(stack, paths.root, childEnv);
     look.problems = problems;
@@ -165,9 +138,11 @@ export async function lookAtStack(
 }
 
 /** What no resource of the state has the name of. Folders and processes have none. */
-function isOrphan({ kind, name }: Finding, names: ReadonlySet<unknown>, known: boolean): boolean {
-  if (["process", "lock", "passage", "folder"].includes(kind)) return !known && kind !== "lock";
-  return !names.has(name);
+function isOrphan(finding: Finding, noted: Noted | undefined): boolean {
+  const { kind } = finding;
+  if (kind === "lock") return false;
+  if (["process", "passage", "folder"].includes(kind)) return noted === undefined;
+  return !noted?.known.has(keyOf(finding));
 }
 
 async function settingsOf(
