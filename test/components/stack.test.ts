@@ -571,6 +571,28 @@ describe("a stack on two docker hosts", () => {
     assert.match(content, /^global_physnet_mtu = 1450$/m);
   });
 
+  it("has a parent on each host, for the computes that are there", async () => {
+    const { of, the, before } = await deploy({
+      hosts,
+      computes: 4,
+      compute: { sharing: "forked" },
+    });
+    const [provider = assert.fail("no provider")] = of(PROVIDER);
+    for (const [name, isThere, computes] of [
+      ["compute-parent", false, ["compute-0", "compute-2"]],
+      ["compute-parent-on-there", true, ["compute-1", "compute-3"]],
+    ] as const) {
+      const parent = the(CONTAINER, name);
+      assert.equal(parent.inputs["name"], "lab-compute-parent");
+      for (const each of [parent, the("docker:index/volume:Volume", `${name}-sockets`)]) {
+        assert.equal(each.provider.startsWith(provider.urn), isThere, each.name);
+      }
+      const forked = of(CONTAINER).filter((each) => before(each).includes(parent.urn));
+      assert.deepEqual(forked.map((each) => each.name).sort(), computes);
+      if (isThere) assert.ok(before(parent).includes(the(COMMAND, "image-on-there").urn));
+    }
+  });
+
   it("needs no provider and no image where the first host is the only one", async () => {
     const single = await deploy({ hosts: hosts.slice(0, 1) });
     assert.deepEqual(single.of(PROVIDER), []);

@@ -3,6 +3,7 @@ import path from "node:path";
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { bridgesOf, macPrefixOf } from "../../components/libvirt/plan.ts";
+import { hostsSchema, type DockerHost } from "../../config/hosts.ts";
 import { KEEPER_NAME } from "../../components/names.ts";
 import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { runPassage } from "../../components/tripleo/passage.ts";
@@ -21,7 +22,7 @@ export interface StackPlace {
   backend?: string | undefined;
 }
 
-/** Everything on this machine that is a stack's, whether or not any state knows of it. */
+/** Everything on this machine, and its further docker hosts, that is a stack's, whether or not any state knows of it. */
 export async function findStack(
   place: StackPlace,
 ): Promise<{ names: string; findings: Finding[]; unseen: string[] }> {
@@ -30,8 +31,16 @@ export async function findStack(
   const settings = readStackFile(directory, stack);
   const names = place.names ?? (await prefixIn(stack)) ?? settings.names ?? stack;
   const unseen: string[] = [];
-  const [inDocker, passage, inLibvirt] = await Promise.all([
+  const [inDocker, elsewhere, passage, inLibvirt] = await Promise.all([
     findInDocker(stack),
+    Promise.all(
+      settings.hosts.map((host) =>
+        findOnHost(stack, host).catch((error: unknown) => {
+          unseen.push(`docker on ${host.name}: ${firstLine(error)}`);
+          return [];
+        }),
+      ),
+    ),
     findPassage(stack),
     findInLibvirt(settings.uri, ownerOf(stack, names)).catch((error: unknown) => {
       // Most stacks have nothing there, and many machines no libvirt.
@@ -42,6 +51,7 @@ export async function findStack(
   const findings = [
     ...findProcesses(output),
     ...inDocker,
+    ...elsewhere.flat(),
     ...passage,
     ...inLibvirt,
     ...(backend === undefined ? [] : findLocks(backend, stack)),
@@ -72,8 +82,23 @@ export function ownerOf(stack: string, names: string): Owner {
   };
 }
 
+/** What a further docker host has of a stack. Networks that span hosts are removed where they were made, on this machine. */
+async function findOnHost(stack: string, host: DockerHost): Promise<Finding[]> {
+  const findings = await findInDocker(stack, host);
+  return findings
+    .filter(({ kind, detail }) => !(kind === "network" && detail === "overlay"))
+    .map((finding) => ({ ...finding, detail: `on ${host.name}, ${finding.detail}` }));
+}
+
+interface StackFile {
+  names?: string;
+  uri: string;
+  /** Docker hosts besides this machine. */
+  hosts: readonly DockerHost[];
+}
+
 /** What a stack's file says that is needed to find what the stack made. */
-function readStackFile(directory: string, stack: string): { names?: string; uri: string } {
+function readStackFile(directory: string, stack: string): StackFile {
   const { config } = parseFile(path.join(directory, `Pulumi.${stack}.yaml`)) as {
     config?: Record<string, unknown>;
   };
@@ -82,6 +107,7 @@ function readStackFile(directory: string, stack: string): { names?: string; uri:
   return {
     ...(typeof names === "string" && names !== "" && { names }),
     uri: typeof libvirt?.uri === "string" ? libvirt.uri : SYSTEM,
+    hosts: (hostsSchema.safeParse(config?.["overcloud:hosts"]).data ?? []).slice(1),
   };
 }
 
