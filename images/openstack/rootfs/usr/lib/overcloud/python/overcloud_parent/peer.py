@@ -47,13 +47,14 @@ def parse_status(text):
 def become(pid, handle):
     """
     Makes this process, a fork in the process namespace of `pid`, one of the container of `pid`: a process whose
-    environment and standard output it takes over as well. `handle` is a pidfd of it.
+    environment and output it takes over as well. `handle` is a pidfd of it.
     """
     with open(f"/proc/{pid}/environ", "rb") as file:
         environment = parse_environment(file.read())
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         capabilities, no_new_privileges = parse_status(file.read())
-    output = os.open(f"/proc/{pid}/fd/1", os.O_WRONLY | os.O_APPEND)
+    # Where errors go: a shell's standard output may still be the socket that it has just asked on.
+    output = os.open(f"/proc/{pid}/fd/2", os.O_WRONLY | os.O_APPEND)
     _join_cgroups(pid)
     # Fails when the process is gone meanwhile, so what was read above was its own.
     os.setns(handle, NAMESPACES)
