@@ -16,7 +16,7 @@ const STEPS = [101, 301, 601];
 
 /**
  * What a number of computes needs. A compute has the conductor write its report every few seconds and its resources every
- * minute; one conductor does about a hundred of these calls a second, being one thread. With OVN, neutron hears of a
+ * minute: a hundred that have nothing else to do take 0.13 of a core, and a process has one. With OVN, neutron hears of a
  * compute when a port changes; Open vSwitch agents each report to it and ask it for every port.
  */
 export function sizeControlPlane({
