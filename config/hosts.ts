@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { EngineFacts } from "./engines.ts";
-import { integer, NAME_PATTERN } from "./fields.ts";
+import { absolutePath, integer, NAME_PATTERN } from "./fields.ts";
 import type { Problem } from "./problems.ts";
 import { runsOnNode, type StandaloneParts } from "./standalone.ts";
 
@@ -8,6 +8,10 @@ import { runsOnNode, type StandaloneParts } from "./standalone.ts";
 export const MAX_HOSTS = 30;
 
 const ADDRESS = "must be unix:///SOCKET, ssh://USER@HOST or tcp://HOST:PORT";
+
+/** The ways to an engine. What stands for a user or a host can't be taken for an option of ssh. */
+const ENGINE =
+  /^(unix:\/\/(\/[\w.-]+)+|ssh:\/\/([\w.]+[\w.-]*@)?[A-Za-z0-9][\w.-]*(:\d{1,5})?|tcp:\/\/[A-Za-z0-9][\w.-]*:\d{1,5})$/;
 
 /** The key `hosts`: docker engines that take the computes, this machine's first. Empty: this machine's alone, without a swarm. */
 export const hostsSchema = z
@@ -18,15 +22,9 @@ export const hostsSchema = z
         error: "must be 1 to 40 lower-case letters, digits and dashes, starting with a letter",
       }),
       /** Where its engine is. Default, for the first: where docker's own programs find this machine's. */
-      docker: z
-        .string({ error: ADDRESS })
-        .regex(/^(unix:\/\/\/\S+|ssh:\/\/[^\s/]+|tcp:\/\/[^\s/:]+:\d+)$/, { error: ADDRESS })
-        .optional(),
+      docker: z.string({ error: ADDRESS }).regex(ENGINE, { error: ADDRESS }).optional(),
       /** Folder with ca.pem, cert.pem and key.pem, as docker's DOCKER_CERT_PATH is; for tcp. */
-      certificates: z
-        .string({ error: "must be an absolute path" })
-        .regex(/^\/\S*[^\s/]$/, { error: "must be an absolute path without spaces" })
-        .optional(),
+      certificates: absolutePath.optional(),
       /** How many computes it takes, measured against the other hosts. */
       weight: integer(1, 1000).default(1),
     }),

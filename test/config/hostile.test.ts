@@ -36,6 +36,7 @@ const STACKS: Record<string, Record<string, unknown>> = {
 /** What has to be around a place: what a list's entry needs besides, and a range's other end. */
 const AROUND: { path: Leaf["path"]; value: unknown }[] = [
   { path: ["playbooks"], value: [{ path: "playbooks/template.yml" }] },
+  { path: ["hosts"], value: [{ name: "here" }] },
   {
     path: ["libvirt", "networks", "external", "dhcp"],
     value: { start: "192.168.22.10", end: "192.168.22.90" },

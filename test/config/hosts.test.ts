@@ -74,6 +74,11 @@ describe("docker hosts", () => {
     ["a strange name", [{ name: "The Host" }], /^hosts\.0\.name must be 1 to 40 lower-case/],
     ["a strange address", other({ docker: "there" }), /^hosts\.1\.docker must be unix:/],
     [
+      "an address that ssh takes for an option",
+      other({ docker: "ssh://-oProxyCommand=reboot" }),
+      /^hosts\.1\.docker must be unix:/,
+    ],
+    [
       "a port without a number",
       other({ docker: "tcp://there" }),
       /^hosts\.1\.docker must be unix:/,

@@ -58,7 +58,7 @@ export const HOSTILE_TEXTS = [
 /** Values of which each place in the settings, whatever it is, takes at least one. */
 const EXAMPLES = [
   ...["a", "/a/b", "https://h/x", "a.b", "0".repeat(64), `sha256:${"0".repeat(64)}`],
-  ...["10.1.0.0/16", "10.1.0.1", "git@h:x", "1.0"],
+  ...["10.1.0.0/16", "10.1.0.1", "git@h:x", "1.0", "tcp://h:2376"],
 ];
 
 const NUMBERS = [
