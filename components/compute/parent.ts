@@ -66,12 +66,13 @@ export class ComputeParent extends pulumi.ComponentResource {
         pidMode: "host",
         cgroupnsMode: "host",
         volumes: [volume, { hostPath: "/sys/fs/cgroup", containerPath: "/host/cgroup" }],
-        // A compute's are what a fork is left with; the others are to enter a container, and to read whose it is.
+        // A compute's are what a fork is left with; the others are to enter a container, to read whose it is, and to give up the rest.
         capabilities: onlyCapabilities(
           ...COMPUTE_CAPABILITIES,
-          ...["SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"],
+          ...["SETPCAP", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"],
         ),
-        securityOpts: NO_NEW_PRIVILEGES,
+        // Docker adds the second by itself to whatever sees the machine's processes.
+        securityOpts: [...NO_NEW_PRIVILEGES, "label=disable"],
         restart: "unless-stopped",
         destroyGraceSeconds: GRACE_SECONDS,
         logDriver: "json-file",

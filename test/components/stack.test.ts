@@ -647,7 +647,7 @@ describe("computes that share memory", () => {
       [inputs["networkMode"], inputs["pidMode"], inputs["cgroupnsMode"]],
       ["none", "host", "host"],
     );
-    const entering = ["SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"];
+    const entering = ["SETPCAP", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"];
     assert.deepEqual(
       inputs["capabilities"],
       onlyCapabilities(...COMPUTE_CAPABILITIES, ...entering),
