@@ -249,7 +249,10 @@ describe("a standalone cloud on a libvirt node", { timeout: 60 * 60_000 }, () =>
   });
 
   it("moves into containers once that is confirmed, and ends its services first", async () => {
-    await stack.configure({ "standalone.placement": "containers" });
+    await stack.configure({
+      "standalone.placement": "containers",
+      "confirm.movePlacement": "containers",
+    });
     const progress = await stack.up();
     assert.match(progress, /the control plane moves from node to containers/);
     assert.match(progress, /shutting .* down/);
