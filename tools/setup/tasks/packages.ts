@@ -37,6 +37,8 @@ const needs: readonly Need[] = [
   { anyOf: ["xsltproc"], package: "xsltproc" },
   { anyOf: ["ssh"], package: "openssh-client" },
   { anyOf: ["ipmitool"], package: "ipmitool" },
+  // Makes certificates for the tests' second docker engine.
+  { anyOf: ["openssl"], package: "openssl" },
   { anyOf: [], package: "python3-libvirt", unless: () => pythonHas("libvirt") },
   { anyOf: [], package: "python3-venv", unless: () => pythonHas("ensurepip") },
 ];
