@@ -22,7 +22,7 @@ const STACK = "itest-bench";
  * date and the spread; judges nothing.
  *
  * With `--sharing none,forked,merged` and `--computes 10,50,100` it measures instead what a simulated compute costs in each
- * way of sharing memory, by their number; see bench/density.ts.
+ * way of sharing memory, by their number; see tools/bench/density.ts.
  */
 async function bench(argv: readonly string[]): Promise<void> {
   const { values } = parseArgs({
