@@ -1,20 +1,18 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { PROJECT_DIRECTORY } from "../components/project.ts";
 import type { Networking, Sharing } from "../config/schema.ts";
 import type { Placement } from "../config/standalone.ts";
 import { benchDensity } from "./bench/density.ts";
 import { machine } from "./bench/machine.ts";
 import { pss, pssOf } from "./bench/memory.ts";
+import { writeResult } from "./bench/result.ts";
+import { APART, STACK } from "./bench/stack.ts";
 import { ScratchStack } from "./scratch-stack.ts";
 
 /** What one round measured: seconds, MiB or counts by name. */
 type Round = Record<string, number>;
-
-const STACK = "itest-bench";
 
 /**
  * Deploys a stack of its own again and again and measures what users wait for and what it costs, with each placement
@@ -64,12 +62,7 @@ async function bench(argv: readonly string[]): Promise<void> {
 function write(networking: Networking, placement: Placement, results: object): void {
   const date = new Date().toISOString();
   const report = { date, machine: machine(), networking, placement, ...results };
-  const directory = join(PROJECT_DIRECTORY, "bench");
-  mkdirSync(directory, { recursive: true });
-  const kind = placement === "node" ? `${networking}-node` : networking;
-  const file = join(directory, `${date.slice(0, 10)}-${kind}.json`);
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  console.log(`bench: written to ${file}`);
+  writeResult(placement === "node" ? `${networking}-node` : networking, report);
 }
 
 /** Medians of several placements, by what was measured. */
@@ -100,14 +93,7 @@ async function measure(networking: Networking, placement: Placement): Promise<Ro
       networking,
       "standalone.placement": placement,
       "libvirt.networks.external.cidr": "10.79.216.0/24",
-      "network.cidr": "10.79.160.0/20",
-      "network.tunnelCidr": "10.79.176.0/20",
-      "network.tenantCidr": "10.103.0.0/16",
-      "ports.keystone": 35000,
-      "ports.placement": 38778,
-      "ports.glance": 39292,
-      "ports.neutron": 39696,
-      "ports.nova": 38774,
+      ...APART,
     });
     const started = performance.now();
     await timed("up from nothing to 3 computes registered, s", () => stack.up());

@@ -1,14 +1,14 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { loadavg } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { COMPUTE_PARENT_NAME } from "../../components/names.ts";
-import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import type { Networking, Sharing } from "../../config/schema.ts";
 import { ScratchStack } from "../scratch-stack.ts";
 import { machine } from "./machine.ts";
 import { cpuSecondsOf, nameOf, processes, pss, pssOf } from "./memory.ts";
 import { merged, withMerging } from "./merging.ts";
+import { writeResult } from "./result.ts";
+import { APART, STACK } from "./stack.ts";
 
 export interface DensityOptions {
   networking: Networking;
@@ -38,8 +38,6 @@ interface Point {
   controlPlaneIdleCores: number;
 }
 
-const STACK = "itest-bench";
-
 /** Seconds that CPU use is watched for. */
 const IDLE_SECONDS = 30;
 
@@ -57,7 +55,8 @@ export async function benchDensity({
         points.push(point);
         console.log(`bench: ${networking}, ${sharing}:`, point);
         // After each, so that a machine that takes no more leaves what it took.
-        write({ date, machine: machine(), networking, sharing, points });
+        const report = { date, machine: machine(), networking, sharing, points };
+        writeResult(`density-${networking}-${sharing}`, report);
       });
     if (sharing === "merged") await withMerging(measureAll);
     else await measureAll();
@@ -77,14 +76,7 @@ async function measure(
       networking,
       "compute.sharing": sharing,
       scaleDown: "delete",
-      "network.cidr": "10.79.160.0/20",
-      "network.tunnelCidr": "10.79.176.0/20",
-      "network.tenantCidr": "10.103.0.0/16",
-      "ports.keystone": 35000,
-      "ports.placement": 38778,
-      "ports.glance": 39292,
-      "ports.neutron": 39696,
-      "ports.nova": 38774,
+      ...APART,
     });
     await stack.up();
     let before = 0;
@@ -167,21 +159,4 @@ function availableMib(): number {
 /** Two digits after the point. */
 function round(value: number): number {
   return Math.round(value * 100) / 100;
-}
-
-interface Report {
-  date: string;
-  machine: Record<string, string | number>;
-  networking: Networking;
-  sharing: Sharing;
-  points: Point[];
-}
-
-function write(report: Report): void {
-  const directory = join(PROJECT_DIRECTORY, "bench");
-  mkdirSync(directory, { recursive: true });
-  const { date, networking, sharing } = report;
-  const file = join(directory, `${date.slice(0, 10)}-density-${networking}-${sharing}.json`);
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  console.log(`bench: written to ${file}`);
 }

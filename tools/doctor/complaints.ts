@@ -12,6 +12,14 @@ export interface Complaint {
   harmless?: boolean;
 }
 
+/** Gathers complaints about one subject; `prefix` tells which, where there are several of its kind. */
+function collector(subject: Subject, prefix = "") {
+  const complaints: Complaint[] = [];
+  const add = (what: string, mend: string, harmless = false) =>
+    complaints.push({ subject, what: prefix + what, mend, ...(harmless && { harmless }) });
+  return { complaints, add };
+}
+
 export interface HostLook {
   /** Memory that programs can still have, and all that there is; MiB. */
   memory: { available: number; total: number };
@@ -30,9 +38,7 @@ const LEAST_INODES = 10_000;
 const LEAST_MEMORY_MB = 512;
 
 export function checkHost({ memory, disks, kvm, docker }: HostLook): Complaint[] {
-  const complaints: Complaint[] = [];
-  const add = (what: string, mend: string, harmless = false) =>
-    complaints.push({ subject: "host", what, mend, ...(harmless && { harmless }) });
+  const { complaints, add } = collector("host");
   if (docker !== undefined) add(docker, "npm run setup");
   if (memory.available < LEAST_MEMORY_MB) {
     add(
@@ -103,14 +109,7 @@ const REMOVAL: Record<string, string> = {
 
 export function checkStack(look: StackLook): Complaint[] {
   const { stack, known, pending, orphans } = look;
-  const complaints: Complaint[] = [];
-  const add = (what: string, mend: string, harmless = false) =>
-    complaints.push({
-      subject: "stack",
-      what: `${stack}: ${what}`,
-      mend,
-      ...(harmless && { harmless }),
-    });
+  const { complaints, add } = collector("stack", `${stack}: `);
   const up = `pulumi up --stack ${stack}`;
   if (look.failure !== undefined) add(`can't be looked at: ${look.failure}`, "npm run setup");
   for (const { pid, hostname, stale } of look.locks) {
@@ -180,14 +179,7 @@ export interface CloudLook {
 
 export function checkCloud(look: CloudLook): Complaint[] {
   const { stack, unreachable, computes, services, agents } = look;
-  const complaints: Complaint[] = [];
-  const add = (what: string, mend: string, harmless = false) =>
-    complaints.push({
-      subject: "cloud",
-      what: `${stack}: ${what}`,
-      mend,
-      ...(harmless && { harmless }),
-    });
+  const { complaints, add } = collector("cloud", `${stack}: `);
   const up = `pulumi up --stack ${stack}`;
   if (unreachable !== undefined)
     return [{ subject: "cloud", what: `${stack}: ${unreachable}`, mend: up }];

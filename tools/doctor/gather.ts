@@ -14,6 +14,7 @@ import type { Settings } from "../../config/schema.ts";
 import { parseValue } from "../../config/value.ts";
 import { Stack } from "../experiment/stack.ts";
 import { keyOf, readNoted, type Noted } from "../interrupted.ts";
+import { firstLine, saidOf } from "../said.ts";
 import type { Context } from "../setup/context.ts";
 import { closure } from "../setup/graph.ts";
 import { readText } from "../setup/host.ts";
@@ -28,9 +29,6 @@ import type { CloudLook, HostLook, StackLook } from "./complaints.ts";
 /** Seconds that the cloud gets to answer: one that is down must not keep anybody waiting. */
 const CLOUD_SECONDS = 20;
 
-const firstLine = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";
-
 export async function lookAtHost({ paths }: Context): Promise<HostLook> {
   const kvm = readKvm(paths);
   const root = await docker("info", "--format", "{{.DockerRootDir}}").then(
@@ -44,11 +42,6 @@ export async function lookAtHost({ paths }: Context): Promise<HostLook> {
     kvm,
     docker: "failure" in root ? root.failure : undefined,
   };
-}
-
-function saidOf(error: unknown): string {
-  const { stderr } = error as { stderr?: unknown };
-  return (typeof stderr === "string" && stderr.trim().split("\n")[0]) || firstLine(error);
 }
 
 function memory(key: string): number {

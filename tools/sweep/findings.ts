@@ -1,3 +1,5 @@
+import { firstLine } from "../said.ts";
+
 /** What a stack can leave on a machine, in the order in which it can be removed. */
 export const KINDS = [
   "process",
@@ -54,5 +56,5 @@ export async function removeAll(
 function sentenceOf(error: unknown): string {
   const { stderr } = error as { stderr?: unknown };
   const said = typeof stderr === "string" ? stderr.trim().split("\n").at(-1) : undefined;
-  return said || (error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error));
+  return said || firstLine(error);
 }

@@ -7,6 +7,7 @@ import { hostsSchema, type DockerHost } from "../../config/hosts.ts";
 import { KEEPER_NAME } from "../../components/names.ts";
 import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { runPassage } from "../../components/tripleo/passage.ts";
+import { saidOf } from "../said.ts";
 import { environmentOf, findInDocker, prefixIn } from "./docker.ts";
 import type { Finding } from "./findings.ts";
 import { findInLibvirt, SYSTEM, type Owner } from "./libvirt.ts";
@@ -36,7 +37,7 @@ export async function findStack(
     Promise.all(
       settings.hosts.map((host) =>
         findOnHost(stack, host).catch((error: unknown) => {
-          unseen.push(`docker on ${host.name}: ${firstLine(error)}`);
+          unseen.push(`docker on ${host.name}: ${saidOf(error)}`);
           return [];
         }),
       ),
@@ -44,7 +45,7 @@ export async function findStack(
     findPassage(stack),
     findInLibvirt(settings.uri, ownerOf(stack, names)).catch((error: unknown) => {
       // Most stacks have nothing there, and many machines no libvirt.
-      unseen.push(`libvirt at ${settings.uri}: ${firstLine(error)}`);
+      unseen.push(`libvirt at ${settings.uri}: ${saidOf(error)}`);
       return [];
     }),
   ]);
@@ -136,10 +137,4 @@ async function findPassage(stack: string): Promise<Finding[]> {
       },
     },
   ];
-}
-
-function firstLine(error: unknown): string {
-  const { stderr } = error as { stderr?: unknown };
-  const said = typeof stderr === "string" ? stderr.trim().split("\n")[0] : undefined;
-  return said || (error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error));
 }
