@@ -151,8 +151,8 @@ async function settingsOf(
   // Not to be read without the stack's passphrase, and nothing that rules look at.
   if (raw["playbooks"] === "(secret)") delete raw["playbooks"];
   try {
-    const parsed = await parseSettings({ ...raw, names: raw["names"] || stack }, (ports) =>
-      readMachine(stack, ports),
+    const parsed = await parseSettings({ ...raw, names: raw["names"] || stack }, (ports, hosts) =>
+      readMachine(stack, ports, hosts),
     );
     return { ...parsed, problems: [] };
   } catch (error) {
