@@ -91,10 +91,10 @@ describe("a stack in trouble", { timeout: 10 * 60_000 }, () => {
     const lock = { pid: process.pid, hostname: hostname() };
     writeFileSync(join(locks, "dead.json"), JSON.stringify(lock));
     const { status, lines } = await eventually(
-      "the compute counts as down",
+      "the compute and its agent count as down",
       60,
       doctor,
-      (seen) => mine(seen.lines).length >= 4,
+      (seen) => mine(seen.lines).length >= 5,
     );
     assert.equal(status, 1);
     assert.deepEqual(
@@ -114,6 +114,10 @@ describe("a stack in trouble", { timeout: 10 * 60_000 }, () => {
         ],
         [
           `wrong: ${STACK}: nova-compute on compute-0 is down`,
+          `to mend it: pulumi up --stack ${STACK}`,
+        ],
+        [
+          `wrong: ${STACK}: the OVN Controller agent on compute-0 does not report`,
           `to mend it: pulumi up --stack ${STACK}`,
         ],
       ],
