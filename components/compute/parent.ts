@@ -2,6 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { Networking, Settings, Sharing } from "../../config/schema.ts";
 import { NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts";
+import { asSet } from "../container/sets.ts";
 import { COMPUTE_PARENT_NAME, labelList, labelsOf } from "../names.ts";
 
 export interface ComputeParentArgs {
@@ -61,7 +62,7 @@ export class ComputeParent extends pulumi.ComponentResource {
         hostname: COMPUTE_PARENT_NAME,
         image: imageId,
         entrypoints: ["/usr/lib/overcloud/bin/compute-parent"],
-        envs: sharingEnvironment(networking, compute.sharing),
+        envs: asSet(sharingEnvironment(networking, compute.sharing)),
         networkMode: "none",
         pidMode: "host",
         cgroupnsMode: "host",
@@ -72,7 +73,7 @@ export class ComputeParent extends pulumi.ComponentResource {
           ...["SETPCAP", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"],
         ),
         // Docker adds the second by itself to whatever sees the machine's processes.
-        securityOpts: [...NO_NEW_PRIVILEGES, "label=disable"],
+        securityOpts: asSet([...NO_NEW_PRIVILEGES, "label=disable"]),
         restart: "unless-stopped",
         destroyGraceSeconds: GRACE_SECONDS,
         logDriver: "json-file",

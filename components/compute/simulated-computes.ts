@@ -3,6 +3,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../../config/schema.ts";
 import { NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts";
+import { asSet } from "../container/sets.ts";
 import { uploads, type Files } from "../container/uploads.ts";
 import { DockerHosts, type Place } from "../docker-hosts/docker-hosts.ts";
 import { labelList, labelsOf } from "../names.ts";
@@ -171,7 +172,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
     parent: ComputeParent | undefined,
     place: Place,
   ): docker.Container {
-    const { networking, compute: simulated } = args.settings;
+    const { networking } = args.settings;
     return new docker.Container(
       compute.host,
       {
@@ -179,19 +180,9 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         hostname: compute.host,
         image: args.imageId,
         entrypoints: ["/usr/lib/overcloud/bin/compute"],
-        envs: args.connection.apply(({ ovnRemote, tunnelRoutes }) => [
-          `OVERCLOUD_COMPUTE_ID=${compute.id}`,
-          ...sharingEnvironment(networking, simulated.sharing),
-          `OVERCLOUD_TUNNEL_ADDRESS=${compute.tunnelAddress}`,
-          ...(args.tunnelNetworkName === undefined ? [] : [`OVERCLOUD_ADDRESS=${compute.address}`]),
-          ...(ovnRemote === undefined ? [] : [`OVERCLOUD_OVN_REMOTE=${ovnRemote}`]),
-          ...(tunnelRoutes === undefined
-            ? []
-            : [
-                `OVERCLOUD_TUNNEL_NETWORKS=${tunnelRoutes.networks.join(" ")}`,
-                `OVERCLOUD_TUNNEL_GATEWAY=${tunnelRoutes.gateway}`,
-              ]),
-        ]),
+        envs: args.connection.apply((connection) =>
+          asSet(environmentOf(compute, args, connection)),
+        ),
         networksAdvanced: networksOf(compute, args),
         ...(parent && { volumes: [parent.mount] }),
         uploads: uploads(
@@ -225,6 +216,27 @@ export class SimulatedComputes extends pulumi.ComponentResource {
       { parent: this, ...place, deleteBeforeReplace: true },
     );
   }
+}
+
+/** What the start script of a compute needs to know. */
+function environmentOf(
+  compute: ComputePlan,
+  { settings, tunnelNetworkName }: SimulatedComputesArgs,
+  { ovnRemote, tunnelRoutes }: ComputeConnection,
+): string[] {
+  return [
+    `OVERCLOUD_COMPUTE_ID=${compute.id}`,
+    ...sharingEnvironment(settings.networking, settings.compute.sharing),
+    `OVERCLOUD_TUNNEL_ADDRESS=${compute.tunnelAddress}`,
+    ...(tunnelNetworkName === undefined ? [] : [`OVERCLOUD_ADDRESS=${compute.address}`]),
+    ...(ovnRemote === undefined ? [] : [`OVERCLOUD_OVN_REMOTE=${ovnRemote}`]),
+    ...(tunnelRoutes === undefined
+      ? []
+      : [
+          `OVERCLOUD_TUNNEL_NETWORKS=${tunnelRoutes.networks.join(" ")}`,
+          `OVERCLOUD_TUNNEL_GATEWAY=${tunnelRoutes.gateway}`,
+        ]),
+  ];
 }
 
 /** The networks that a compute is on, with its addresses there. */

@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { BECOME_USER, NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts";
+import { asSet } from "../container/sets.ts";
 import { uploads } from "../container/uploads.ts";
 import { labelList, labelsOf } from "../names.ts";
 import { MAP_HOSTS, type Placed, type PlacedArgs } from "./placed.ts";
@@ -61,7 +62,7 @@ function container(
       hostname: service.name,
       image: imageId,
       command: [`/usr/lib/overcloud/bin/${service.name}`],
-      envs: Object.entries(service.environment).map(([key, value]) => `${key}=${value}`),
+      envs: asSet(Object.entries(service.environment).map(([key, value]) => `${key}=${value}`)),
       networksAdvanced: [{ name: networkName, ipv4Address: service.address }],
       ports: service.ports.map(({ internal, external }) => ({
         internal,

@@ -7,6 +7,7 @@ import { VirtualBmc } from "../bmc/virtual-bmc.ts";
 import type { ComputeConnection } from "../compute/connection.ts";
 import { NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts";
 import { stackNetwork } from "../container/network.ts";
+import { asSet } from "../container/sets.ts";
 import type { ControlPlane, ControlPlaneArgs, NodeOutput } from "../control-plane.ts";
 import { InfraredUndercloud, UNDERCLOUD_STEPS } from "../infrared/undercloud.ts";
 import { undercloudTarget } from "../infrared/target.ts";
@@ -290,7 +291,7 @@ export class TripleoControlPlane extends pulumi.ComponentResource implements Con
         name: `${settings.names}-${KEEPER_NAME}`,
         image: imageId,
         entrypoints: KEEP_PASSAGE,
-        envs: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+        envs: asSet(Object.entries(environment).map(([name, value]) => `${name}=${value}`)),
         // Routes and rules are the machine's, so this one container has the machine's network, and nothing else of it.
         networkMode: "host",
         capabilities: onlyCapabilities("NET_ADMIN", "NET_RAW"),

@@ -274,6 +274,15 @@ for (const preview of [true, false]) {
         }
       });
 
+      it("gives sets in the provider's order, so that an update without change writes no state", () => {
+        for (const { inputs, name } of of(CONTAINER)) {
+          const { adds } = inputs["capabilities"] as { adds: string[] };
+          for (const set of [adds, inputs["securityOpts"], inputs["envs"]] as string[][]) {
+            assert.deepEqual(set, [...set].sort(), name);
+          }
+        }
+      });
+
       it("limits what containers may log, and restarts them", () => {
         for (const { inputs, name } of of(CONTAINER)) {
           assert.equal(inputs["restart"], "unless-stopped", name);

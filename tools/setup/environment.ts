@@ -1,5 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 import type { Paths } from "./paths.ts";
@@ -59,10 +68,37 @@ export function createProjectBackend(paths: Paths): void {
   mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   chmodSync(paths.state, 0o700);
   mkdirSync(path.join(paths.state, "backend"), { recursive: true });
+  turnOffEngineLogs(paths);
   const passphrase = path.join(paths.state, "passphrase");
   if (existsSync(passphrase)) return;
   writeFileSync(`${passphrase}.tmp`, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600 });
   renameSync(`${passphrase}.tmp`, passphrase);
+}
+
+/** Whether {@link createProjectBackend} has nothing left to do. */
+export function hasProjectBackend(paths: Paths): boolean {
+  return (
+    existsSync(path.join(paths.state, "passphrase")) &&
+    existsSync(path.join(paths.state, "backend")) &&
+    statSync(engineLogs(paths), { throwIfNoEntry: false })?.isFile() === true
+  );
+}
+
+/**
+ * Pulumi records everything that its engine and plugins say at their most talkative, half a gigabyte before it deletes any, which
+ * is a fifth of the CPU time of an update of many computes. It has no setting against that, but goes on without where it can't
+ * make the folder: a file has its name. `pulumi --logtostderr -v=9` shows the same.
+ */
+function turnOffEngineLogs(paths: Paths): void {
+  const logs = engineLogs(paths);
+  if (statSync(logs, { throwIfNoEntry: false })?.isFile()) return;
+  rmSync(logs, { recursive: true, force: true });
+  mkdirSync(paths.pulumiHome, { recursive: true });
+  writeFileSync(logs, "A file, so that Pulumi makes no folder of this name: see docs/set-up.md.\n");
+}
+
+function engineLogs(paths: Paths): string {
+  return path.join(paths.pulumiHome, "logs");
 }
 
 /** What a shell needs for plain `pulumi`: folders that come first on PATH, and variables. */

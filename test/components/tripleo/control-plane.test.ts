@@ -296,7 +296,9 @@ describe("a TripleO control plane", () => {
     assert.ok(stack.before(keeper).has(urn));
     assert.deepEqual(
       keeper.inputs["envs"],
-      Object.entries(passage ?? {}).map(([name, value]) => `${name}=${value}`),
+      Object.entries(passage ?? {})
+        .map(([name, value]) => `${name}=${value}`)
+        .sort(),
     );
     assert.deepEqual(
       [keeper.inputs["networkMode"], keeper.inputs["restart"], keeper.inputs["capabilities"]],

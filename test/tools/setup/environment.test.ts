@@ -8,6 +8,7 @@ import {
   childEnvironment,
   createProjectBackend,
   detectBackend,
+  hasProjectBackend,
   renderShellEnvironment,
   shellEnvironment,
 } from "../../../tools/setup/environment.ts";
@@ -77,6 +78,17 @@ describe("the choice of the Pulumi backend", () => {
     assert.equal(statSync(paths.state).mode & 0o777, 0o700);
     createProjectBackend(paths);
     assert.equal(readFileSync(file, "utf8"), first);
+  });
+
+  it("leaves Pulumi no folder for a record of its engine, also where there was one", () => {
+    const other = pathsOf(path.join(folder, "recorded"));
+    const logs = path.join(other.pulumiHome, "logs");
+    mkdirSync(logs, { recursive: true });
+    writeFileSync(path.join(logs, "an-update.log"), "much");
+    assert.equal(hasProjectBackend(other), false);
+    createProjectBackend(other);
+    assert.equal(hasProjectBackend(other), true);
+    assert.ok(statSync(logs).isFile());
   });
 });
 

@@ -10,7 +10,7 @@ import {
 import path from "node:path";
 import { contentHash } from "../../../components/image/content-hash.ts";
 import type { Context } from "../context.ts";
-import { createProjectBackend, renderShellEnvironment } from "../environment.ts";
+import { createProjectBackend, hasProjectBackend, renderShellEnvironment } from "../environment.ts";
 import type { Task } from "../graph.ts";
 import { readText, which } from "../host.ts";
 import { openstackScript } from "../openstack-client.ts";
@@ -58,9 +58,7 @@ export function environmentTask(context: Context): Task {
     done: async () => {
       const ready =
         readText(context.paths.env) === text &&
-        (context.backend.kind === "user" ||
-          (existsSync(path.join(context.paths.state, "passphrase")) &&
-            existsSync(path.join(context.paths.state, "backend"))));
+        (context.backend.kind === "user" || hasProjectBackend(context.paths));
       return Promise.resolve(ready ? `state in ${context.backend.description}` : undefined);
     },
     run: async () => {
