@@ -52,6 +52,15 @@ export function checkSettings(settings: Settings): Problem[] {
   const problems =
     settings.controlPlane === "tripleo" ? checkTripleo(settings) : checkStandaloneCloud(settings);
   problems.push(...checkSharing(settings), ...checkHosts(settings));
+  if (compute.transportZoneSize !== undefined && settings.networking !== "ovn") {
+    problems.push({
+      key: "compute.transportZoneSize",
+      value: compute.transportZoneSize,
+      message:
+        "is for networking ovn; Open vSwitch agents have tunnels only to where a network's servers are",
+      involves: ["networking"],
+    });
+  }
 
   const needed = FIRST_COMPUTE_OFFSET - 1 + computes;
   for (const key of ["cidr", "tunnelCidr"] as const) {

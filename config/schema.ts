@@ -35,6 +35,11 @@ export const settingsSchema = z.strictObject({
        * parent, or that and whatever is equal by chance.
        */
       sharing: choice("none", "forked", "merged").default("none"),
+      /**
+       * With OVN, how many computes, in the order of their indices, have tunnels to each other: one of OVN's transport zones.
+       * Absent: all have. Packets between two zones are lost, whatever networks the servers are on.
+       */
+      transportZoneSize: integer(2, 1000).optional(),
       /** Seconds between two heartbeats of a nova service or a networking agent. */
       reportIntervalSeconds: integer(1, 3600).default(10),
       /** Seconds without a heartbeat after which a service counts as down. */

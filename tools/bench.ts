@@ -1,13 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { z } from "zod";
 import type { Networking, Sharing } from "../config/schema.ts";
 import type { Placement } from "../config/standalone.ts";
 import { benchDensity } from "./bench/density.ts";
 import { machine } from "./bench/machine.ts";
 import { pss, pssOf } from "./bench/memory.ts";
+import { plotDensity } from "./bench/plot.ts";
 import { writeResult } from "./bench/result.ts";
+import { bootServers } from "./bench/servers.ts";
 import { APART, STACK } from "./bench/stack.ts";
 import { ScratchStack } from "./scratch-stack.ts";
 
@@ -20,7 +21,8 @@ type Round = Record<string, number>;
  * date and the spread; judges nothing.
  *
  * With `--sharing none,forked,merged` and `--computes 10,50,100` it measures instead what a simulated compute costs in each
- * way of sharing memory, by their number; see tools/bench/density.ts.
+ * way of sharing memory, by their number; `--busy`, `--idle-minutes` and `--transport-zone-size` are told of in
+ * tools/bench/density.ts. `npm run bench -- --plot` draws what was measured last.
  */
 async function bench(argv: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -31,14 +33,25 @@ async function bench(argv: readonly string[]): Promise<void> {
       placement: { type: "string", default: "containers" },
       sharing: { type: "string" },
       computes: { type: "string", default: "10,50,100" },
+      plot: { type: "boolean", default: false },
+      busy: { type: "string" },
+      "idle-minutes": { type: "string" },
+      "transport-zone-size": { type: "string" },
     },
   });
+  if (values.plot) {
+    plotDensity();
+    return;
+  }
   const networking = values.networking as Networking;
   if (values.sharing !== undefined) {
     await benchDensity({
       networking,
       sharings: values.sharing.split(",") as Sharing[],
       counts: values.computes.split(",").map(Number),
+      ...optional("busy", values.busy),
+      ...optional("idleMinutes", values["idle-minutes"]),
+      ...optional("transportZoneSize", values["transport-zone-size"]),
     });
     return;
   }
@@ -57,6 +70,10 @@ async function bench(argv: readonly string[]): Promise<void> {
     );
   }
   if (Object.keys(medians).length > 1) console.table(beside(medians));
+}
+
+function optional<Key extends string>(key: Key, value: string | undefined) {
+  return value === undefined ? {} : ({ [key]: Number(value) } as Record<Key, number>);
 }
 
 function write(networking: Networking, placement: Placement, results: object): void {
@@ -117,29 +134,9 @@ async function measure(networking: Networking, placement: Placement): Promise<Ro
   return round;
 }
 
-/** Creates a server as the API does it at its fastest, and waits until it is ACTIVE. */
 async function bootServer(stack: ScratchStack): Promise<void> {
-  const cloud = await stack.cloud();
-  const list = z.array(z.object({ id: z.string(), name: z.string() }));
-  const first = async (service: "compute" | "image" | "network", path: string, key: string) =>
-    list.parse((await cloud.get(service, path, z.record(z.string(), z.unknown())))[key])[0]?.id;
-  const { server } = z.object({ server: z.object({ id: z.string() }) }).parse(
-    await cloud.post("compute", "/servers", {
-      server: {
-        name: "bench",
-        flavorRef: await first("compute", "/flavors", "flavors"),
-        imageRef: await first("image", "/v2/images", "images"),
-        networks: [{ uuid: await first("network", "/v2.0/networks", "networks") }],
-      },
-    }),
-  );
-  const status = z.object({ server: z.object({ status: z.string() }) });
-  for (;;) {
-    const seen = (await cloud.get("compute", `/servers/${server.id}`, status)).server.status;
-    if (seen === "ACTIVE") return;
-    if (seen === "ERROR") throw new Error("the server of the benchmark is in ERROR");
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  const failed = await bootServers(stack, 1);
+  if (failed > 0) throw new Error("the server of the benchmark is in ERROR");
 }
 
 async function createWithClient(stack: ScratchStack): Promise<void> {

@@ -15,6 +15,8 @@ export interface ComputePlan {
   address: string;
   /** Where its tunnels end, with the prefix length of their network. */
   tunnelAddress: string;
+  /** OVN's transport zone that it is in; absent where all computes have tunnels to each other. */
+  transportZone?: string;
   /** UUID of the compute node, its resource provider and, with OVN, its chassis. */
   id: string;
   /** The docker host that it is on; absent where there is this machine alone. */
@@ -33,7 +35,7 @@ export function planComputes(
   stack: string,
   placed?: ReadonlyMap<number, string>,
 ): ComputePlan[] {
-  const { names, network, computes, hosts } = settings;
+  const { names, network, computes, compute, hosts } = settings;
   const places = hosts.length > 0 ? spread(hosts, computes, placed) : [];
   return Array.from({ length: computes }, (_, index) => ({
     index,
@@ -42,6 +44,9 @@ export function planComputes(
     address: addressAt(network.cidr, FIRST_COMPUTE_OFFSET + index),
     tunnelAddress: `${addressAt(network.tunnelCidr, FIRST_COMPUTE_OFFSET + index)}/${network.tunnelCidr.split("/")[1]}`,
     id: uuidv5(`${stack}/${index}`, IDENTITY_NAMESPACE),
+    ...(compute.transportZoneSize !== undefined && {
+      transportZone: `zone-${Math.floor(index / compute.transportZoneSize)}`,
+    }),
     ...dockerHostOf(hosts, places[index]),
   }));
 }

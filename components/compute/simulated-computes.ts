@@ -230,6 +230,9 @@ function environmentOf(
     `OVERCLOUD_TUNNEL_ADDRESS=${compute.tunnelAddress}`,
     ...(tunnelNetworkName === undefined ? [] : [`OVERCLOUD_ADDRESS=${compute.address}`]),
     ...(ovnRemote === undefined ? [] : [`OVERCLOUD_OVN_REMOTE=${ovnRemote}`]),
+    ...(compute.transportZone === undefined
+      ? []
+      : [`OVERCLOUD_TRANSPORT_ZONE=${compute.transportZone}`]),
     ...(tunnelRoutes === undefined
       ? []
       : [

@@ -1,13 +1,14 @@
-import { readFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { COMPUTE_PARENT_NAME } from "../../components/names.ts";
 import type { Networking, Sharing } from "../../config/schema.ts";
 import { ScratchStack } from "../scratch-stack.ts";
+import { watchIdle, type Idle } from "./idle.ts";
 import { machine } from "./machine.ts";
-import { cpuSecondsOf, nameOf, processes, pss, pssOf } from "./memory.ts";
+import { availableMib, cpuSecondsOf, nameOf, processes, pss, pssOf } from "./memory.ts";
 import { merged, withMerging } from "./merging.ts";
 import { writeResult } from "./result.ts";
+import { bootServers, deleteServers } from "./servers.ts";
 import { APART, STACK } from "./stack.ts";
 
 export interface DensityOptions {
@@ -15,10 +16,19 @@ export interface DensityOptions {
   sharings: readonly Sharing[];
   /** Numbers of computes, each more than the one before. */
   counts: readonly number[];
+  /**
+   * The one of these numbers at which, with the last way of sharing, as many servers are booted, and {@link STEP} computes are
+   * added and removed. Default: none.
+   */
+  busy?: number;
+  /** Minutes that the last number of the last way of sharing is left alone and looked at. Default: not at all. */
+  idleMinutes?: number;
+  /** `compute.transportZoneSize` of the stack. */
+  transportZoneSize?: number;
 }
 
 /** What was measured of one number of computes. */
-interface Point {
+export interface Point {
   computes: number;
   /** How many were added, and seconds from the command until all were registered and up. */
   added: number;
@@ -36,58 +46,134 @@ interface Point {
   /** Share of one core that all computes use together, and the control plane, when nothing is asked of them. */
   idleCores: number;
   controlPlaneIdleCores: number;
+  busy?: Busy;
+  idle?: Idle;
+}
+
+/** What was measured of a number of computes at work. */
+interface Busy {
+  servers: number;
+  /** Seconds until all servers were ACTIVE or in ERROR, and how many were in ERROR. */
+  serversSeconds: number;
+  serversFailed: number;
+  /** Seconds of the `up` that adds computes, and of the one that takes them away again. */
+  step: number;
+  addSeconds: number;
+  removeSeconds: number;
+}
+
+/** One way of sharing, by the number of computes. */
+export interface Run {
+  sharing: Sharing;
+  points: Point[];
+  /** Why there are no more points; absent where all were measured. */
+  stopped?: string;
+}
+
+export interface DensityReport {
+  date: string;
+  machine: Record<string, string | number>;
+  networking: Networking;
+  transportZoneSize?: number;
+  runs: Run[];
 }
 
 /** Seconds that CPU use is watched for. */
 const IDLE_SECONDS = 30;
 
-/** Deploys a stack with each way of sharing and grows it step by step. Writes a result file for each of them. */
-export async function benchDensity({
-  networking,
-  sharings,
-  counts,
-}: DensityOptions): Promise<void> {
+/** Computes that are added to a number that runs, and removed from it. */
+const STEP = 10;
+
+/** Memory that is left to the machine, in MiB: what would not fit beside it is not started. */
+const LEFT_MIB = 3072;
+
+/**
+ * Deploys a stack with each way of sharing and grows it step by step, all in one run, and writes one result file. It ends a way
+ * of sharing at the number of computes that the machine's memory does not take.
+ */
+export async function benchDensity(options: DensityOptions): Promise<void> {
+  const { networking, sharings, transportZoneSize } = options;
+  const report: DensityReport = {
+    date: new Date().toISOString(),
+    machine: machine(),
+    networking,
+    ...(transportZoneSize !== undefined && { transportZoneSize }),
+    runs: [],
+  };
   for (const sharing of sharings) {
-    const date = new Date().toISOString();
-    const points: Point[] = [];
-    const measureAll = () =>
-      measure(networking, sharing, counts, (point) => {
-        points.push(point);
-        console.log(`bench: ${networking}, ${sharing}:`, point);
-        // After each, so that a machine that takes no more leaves what it took.
-        const report = { date, machine: machine(), networking, sharing, points };
-        writeResult(`density-${networking}-${sharing}`, report);
-      });
+    const run: Run = { sharing, points: [] };
+    report.runs.push(run);
+    // After each point, so that a machine that takes no more leaves what it took.
+    const tell = () => writeResult(`density-${networking}`, report);
+    const measureAll = () => measure(options, run, sharing === sharings.at(-1), tell);
     if (sharing === "merged") await withMerging(measureAll);
     else await measureAll();
   }
 }
 
 async function measure(
-  networking: Networking,
-  sharing: Sharing,
-  counts: readonly number[],
-  tell: (point: Point) => void,
+  { networking, counts, busy, idleMinutes, transportZoneSize }: DensityOptions,
+  run: Run,
+  last: boolean,
+  tell: () => void,
 ): Promise<void> {
   const stack = new ScratchStack(STACK);
   try {
     await stack.create({
       computes: 0,
       networking,
-      "compute.sharing": sharing,
+      "compute.sharing": run.sharing,
       scaleDown: "delete",
+      ...(transportZoneSize !== undefined && { "compute.transportZoneSize": transportZoneSize }),
       ...APART,
     });
     await stack.up();
-    let before = 0;
     for (const computes of counts) {
-      tell(await grow(stack, sharing, before, computes));
-      before = computes;
+      const before = run.points.at(-1);
+      const needed = (before?.mibPerCompute ?? 0) * (computes - (before?.computes ?? 0));
+      if (availableMib() - needed < LEFT_MIB) {
+        run.stopped = `${computes} computes would take about ${Math.round(needed)} MiB more, ${availableMib()} are left`;
+        break;
+      }
+      const point = await grow(stack, run.sharing, before?.computes ?? 0, computes);
+      run.points.push(point);
+      tell();
+      if (last && computes === busy) point.busy = await work(stack, computes);
+      if (last && computes === counts.at(-1) && idleMinutes !== undefined) {
+        point.idle = await watchIdle(stack, idleMinutes);
+      }
+      console.log(`bench: ${networking}, ${run.sharing}:`, point);
+      tell();
     }
     await stack.destroy();
+  } catch (error) {
+    run.stopped = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+    throw error;
   } finally {
+    tell();
     await stack.remove();
   }
+}
+
+/** Puts work on so many computes, then adds some and takes them away again. */
+async function work(stack: ScratchStack, computes: number): Promise<Busy> {
+  let serversFailed = 0;
+  const serversSeconds = await seconds(async () => {
+    serversFailed = await bootServers(stack, computes);
+  });
+  await deleteServers(stack);
+  await stack.configure({ computes: computes + STEP });
+  const addSeconds = await seconds(() => stack.up());
+  await stack.configure({ computes });
+  const removeSeconds = await seconds(() => stack.up());
+  return {
+    servers: computes,
+    serversSeconds,
+    serversFailed,
+    step: STEP,
+    addSeconds,
+    removeSeconds,
+  };
 }
 
 async function grow(
@@ -149,11 +235,6 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return round((performance.now() - start) / 1000);
-}
-
-function availableMib(): number {
-  const kibibytes = /^MemAvailable:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1];
-  return Math.round(Number(kibibytes) / 1024);
 }
 
 /** Two digits after the point. */

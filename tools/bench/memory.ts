@@ -48,6 +48,11 @@ export function nameOf(pid: string): string {
   return known.find(([, pattern]) => pattern.test(text))?.[0] ?? program.split("/").at(-1) ?? "";
 }
 
+/** What the kernel says can be had without swapping, in MiB. */
+export function availableMib(): number {
+  return Math.round(Number(/^MemAvailable:\s+(\d+)/m.exec(read("/proc/meminfo"))?.[1]) / 1024);
+}
+
 function read(file: string): string {
   try {
     return readFileSync(file, "utf8");

@@ -11,6 +11,9 @@ const WANTED: Record<string, string> = {
   run: "1",
 };
 
+/** Pages at a time while nothing else is done but waiting for it. */
+const HURRY = "30000";
+
 /** How often every page has been looked at when merging counts as done, and how long that is waited for. */
 const SCANS = 4;
 const PATIENCE_MS = 300_000;
@@ -29,9 +32,12 @@ export async function withMerging(work: () => Promise<void>): Promise<void> {
 
 /** Waits until all that is there now has been compared. */
 export async function merged(): Promise<void> {
+  const pace = readKey("pages_to_scan");
+  writeFileSync(`${FOLDER}/pages_to_scan`, HURRY);
   const until = Number(readKey("full_scans")) + SCANS;
   const end = Date.now() + PATIENCE_MS;
   while (Number(readKey("full_scans")) < until && Date.now() < end) await sleep(1000);
+  writeFileSync(`${FOLDER}/pages_to_scan`, pace);
 }
 
 function readKey(key: string): string {

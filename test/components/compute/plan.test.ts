@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { hostOf, indexOf } from "../../../components/compute/hosts.ts";
 import { planComputes } from "../../../components/compute/plan.ts";
+import { checkSettings } from "../../../config/rules.ts";
 import { settingsOf } from "../../support/settings.ts";
 
 describe("the plan of the computes", () => {
@@ -52,6 +53,32 @@ describe("the plan of the computes", () => {
         assert.equal(plan(many).length, many);
       }),
       { numRuns: 20 },
+    );
+  });
+});
+
+describe("transport zones", () => {
+  const zones = (raw: Record<string, unknown>) =>
+    planComputes(settingsOf({ computes: 5, ...raw }), "lab").map((each) => each.transportZone);
+
+  it("are none unless a size is given, and as many computes in a row as it says", () => {
+    assert.deepEqual(zones({}), Array(5).fill(undefined));
+    assert.deepEqual(zones({ compute: { transportZoneSize: 2 } }), [
+      "zone-0",
+      "zone-0",
+      "zone-1",
+      "zone-1",
+      "zone-2",
+    ]);
+  });
+
+  it("are OVN's alone", () => {
+    const problems = checkSettings(
+      settingsOf({ networking: "ovs", compute: { transportZoneSize: 2 } }),
+    );
+    assert.deepEqual(
+      problems.map(({ key }) => key),
+      ["compute.transportZoneSize"],
     );
   });
 });

@@ -1,0 +1,83 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as echarts from "echarts";
+import { PROJECT_DIRECTORY } from "../../components/project.ts";
+import type { DensityReport, Point } from "./density.ts";
+
+const FOLDER = join(PROJECT_DIRECTORY, "bench");
+
+/** One picture: what it shows of a number of computes, given all numbers up to it. */
+interface Plot {
+  file: string;
+  title: string;
+  unit: string;
+  valueOf: (points: readonly Point[]) => number | undefined;
+}
+
+const PLOTS: readonly Plot[] = [
+  {
+    file: "memory-per-compute.svg",
+    title: "Memory of one simulated compute",
+    unit: "MiB",
+    valueOf: (points) => points.at(-1)?.mibPerCompute,
+  },
+  {
+    file: "time-to-register.svg",
+    title: "From a control plane without computes until all are up",
+    unit: "s",
+    valueOf: (points) => points.reduce((sum, { upSeconds }) => sum + upSeconds, 0),
+  },
+];
+
+/** Draws, for each networking, what `bench/` has last of it: memory per compute and time to register, by their number. */
+export function plotDensity(): void {
+  const reports = newestReports();
+  if (reports.length === 0)
+    throw new Error("bench/ has no result of `npm run bench -- --sharing …`");
+  for (const plot of PLOTS) {
+    writeFileSync(join(FOLDER, plot.file), draw(plot, reports));
+    console.log(`bench: drawn in ${join(FOLDER, plot.file)}`);
+  }
+}
+
+function newestReports(): DensityReport[] {
+  const newest = new Map<string, string>();
+  for (const name of readdirSync(FOLDER).sort()) {
+    const networking = /^[\d-]{10}-density-(\w+)\.json$/.exec(name)?.[1];
+    if (networking !== undefined) newest.set(networking, name);
+  }
+  return [...newest.values()].map(
+    (name) => JSON.parse(readFileSync(join(FOLDER, name), "utf8")) as DensityReport,
+  );
+}
+
+/** The lines of a picture, one for each networking and way of sharing. */
+export function linesOf(
+  { valueOf }: Pick<Plot, "valueOf">,
+  reports: readonly DensityReport[],
+): { name: string; data: [computes: number, value: number][] }[] {
+  return reports.flatMap(({ networking, runs }) =>
+    runs.map(({ sharing, points }) => ({
+      name: `${networking}, ${sharing}`,
+      data: points.flatMap((point, index): [number, number][] => {
+        const value = valueOf(points.slice(0, index + 1));
+        return value === undefined ? [] : [[point.computes, value]];
+      }),
+    })),
+  );
+}
+
+function draw(plot: Plot, reports: readonly DensityReport[]): string {
+  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: 760, height: 420 });
+  chart.setOption({
+    animation: false,
+    backgroundColor: "#ffffff",
+    title: { text: plot.title, left: "center" },
+    legend: { bottom: 0 },
+    grid: { left: 70, right: 30, top: 50, bottom: 80 },
+    xAxis: { type: "log", name: "computes", nameLocation: "middle", nameGap: 28 },
+    yAxis: { type: "value", name: plot.unit },
+    series: linesOf(plot, reports).map((line) => ({ type: "line", ...line })),
+  });
+  return `${chart.renderToSVGString()}\n`;
+}
