@@ -7,7 +7,7 @@ import { watchIdle, type Idle } from "./idle.ts";
 import { machine } from "./machine.ts";
 import { availableMib, cpuSecondsOf, nameOf, processes, pss, pssOf } from "./memory.ts";
 import { merged, withMerging } from "./merging.ts";
-import { writeResult } from "./result.ts";
+import { readResult, writeResult } from "./result.ts";
 import { bootServers, deleteServers } from "./servers.ts";
 import { APART, STACK } from "./stack.ts";
 
@@ -65,6 +65,8 @@ interface Busy {
 /** One way of sharing, by the number of computes. */
 export interface Run {
   sharing: Sharing;
+  /** When it began. */
+  date: string;
   points: Point[];
   /** Why there are no more points; absent where all were measured. */
   stopped?: string;
@@ -75,11 +77,13 @@ export interface DensityReport {
   machine: Record<string, string | number>;
   networking: Networking;
   transportZoneSize?: number;
+  /** Each way of sharing that was measured on that day, as it was measured last. */
   runs: Run[];
 }
 
-/** Seconds that CPU use is watched for. */
-const IDLE_SECONDS = 30;
+/** Seconds that a cloud gets to come to rest, and that its CPU use is watched for then: several heartbeats of each compute. */
+const SETTLE_SECONDS = 60;
+const IDLE_SECONDS = 60;
 
 /** Computes that are added to a number that runs, and removed from it. */
 const STEP = 10;
@@ -88,23 +92,26 @@ const STEP = 10;
 const LEFT_MIB = 3072;
 
 /**
- * Deploys a stack with each way of sharing and grows it step by step, all in one run, and writes one result file. It ends a way
- * of sharing at the number of computes that the machine's memory does not take.
+ * Deploys a stack with each way of sharing and grows it step by step, and writes one result file. It ends a way of sharing at the
+ * number of computes that the machine's memory does not take. What the day's file has of other ways stays.
  */
 export async function benchDensity(options: DensityOptions): Promise<void> {
   const { networking, sharings, transportZoneSize } = options;
+  const kind = `density-${networking}`;
+  const date = new Date().toISOString();
+  const known = readResult<DensityReport>(kind, date);
   const report: DensityReport = {
-    date: new Date().toISOString(),
+    date,
     machine: machine(),
     networking,
     ...(transportZoneSize !== undefined && { transportZoneSize }),
-    runs: [],
+    runs: known && known.transportZoneSize === transportZoneSize ? known.runs : [],
   };
   for (const sharing of sharings) {
-    const run: Run = { sharing, points: [] };
-    report.runs.push(run);
+    const run: Run = { sharing, date: new Date().toISOString(), points: [] };
+    report.runs = [...report.runs.filter((other) => other.sharing !== sharing), run];
     // After each point, so that a machine that takes no more leaves what it took.
-    const tell = () => writeResult(`density-${networking}`, report);
+    const tell = () => writeResult(kind, report);
     const measureAll = () => measure(options, run, sharing === sharings.at(-1), tell);
     if (sharing === "merged") await withMerging(measureAll);
     else await measureAll();
@@ -185,6 +192,7 @@ async function grow(
   const loadBefore = round(loadavg()[0] ?? 0);
   await stack.configure({ computes });
   const upSeconds = await seconds(() => stack.up());
+  await sleep(SETTLE_SECONDS * 1000);
   const unchangedSeconds = await seconds(() => stack.up());
   if (sharing === "merged") await merged();
   const own = [...(await processes(STACK, "simulated-compute")).values()].flat();

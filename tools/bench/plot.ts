@@ -14,7 +14,8 @@ interface Plot {
   valueOf: (points: readonly Point[]) => number | undefined;
 }
 
-const PLOTS: readonly Plot[] = [
+/** The pictures, by what they show. */
+export const PLOTS: readonly Plot[] = [
   {
     file: "memory-per-compute.svg",
     title: "Memory of one simulated compute",
@@ -67,7 +68,8 @@ export function linesOf(
   );
 }
 
-function draw(plot: Plot, reports: readonly DensityReport[]): string {
+/** A picture as SVG. */
+export function draw(plot: Plot, reports: readonly DensityReport[]): string {
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: 760, height: 420 });
   chart.setOption({
     animation: false,
@@ -79,5 +81,8 @@ function draw(plot: Plot, reports: readonly DensityReport[]): string {
     yAxis: { type: "value", name: plot.unit },
     series: linesOf(plot, reports).map((line) => ({ type: "line", ...line })),
   });
-  return `${chart.renderToSVGString()}\n`;
+  const picture = chart.renderToSVGString();
+  // It would go on looking for something to animate.
+  chart.dispose();
+  return `${picture}\n`;
 }

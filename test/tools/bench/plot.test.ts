@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { DensityReport, Point } from "../../../tools/bench/density.ts";
+import { draw, linesOf, PLOTS } from "../../../tools/bench/plot.ts";
+
+const point = (computes: number, mibPerCompute: number, upSeconds: number) =>
+  ({ computes, mibPerCompute, upSeconds }) as Point;
+
+const REPORT: DensityReport = {
+  date: "2026-01-02T03:04:05Z",
+  machine: {},
+  networking: "ovn",
+  runs: [
+    {
+      sharing: "none",
+      date: "2026-01-02",
+      points: [point(1, 150, 20), point(10, 147, 30)],
+      stopped: "no memory",
+    },
+    { sharing: "forked", date: "2026-01-02", points: [point(1, 80, 20), point(10, 40, 5)] },
+  ],
+};
+
+describe("what is drawn of a benchmark", () => {
+  it("has a line for each way of sharing, with memory at and time up to each number", () => {
+    const [memory, time] = PLOTS.map((plot) => linesOf(plot, [REPORT]));
+    assert.deepEqual(memory, [
+      {
+        name: "ovn, none",
+        data: [
+          [1, 150],
+          [10, 147],
+        ],
+      },
+      {
+        name: "ovn, forked",
+        data: [
+          [1, 80],
+          [10, 40],
+        ],
+      },
+    ]);
+    assert.deepEqual(
+      time?.map(({ data }) => data),
+      [
+        [
+          [1, 20],
+          [10, 50],
+        ],
+        [
+          [1, 20],
+          [10, 25],
+        ],
+      ],
+    );
+  });
+
+  it("is a picture that names its lines", () => {
+    for (const plot of PLOTS) {
+      const picture = draw(plot, [REPORT]);
+      assert.match(picture, /^<svg /);
+      for (const text of [plot.title, "ovn, none", "ovn, forked"])
+        assert.ok(picture.includes(text));
+    }
+  });
+});
