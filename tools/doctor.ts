@@ -12,7 +12,6 @@ import {
 import { lookAtCloud, lookAtHost, lookAtStack, stacksOf, undoneTasks } from "./doctor/gather.ts";
 import { createContext, type Context } from "./setup/context.ts";
 import { project } from "./setup/paths.ts";
-import { backendFolder } from "./sweep.ts";
 
 const usage = `Usage: npm run doctor [-- --stack NAME]
 Looks at this machine, the toolchain, the stack (default: all that were deployed from here) and its cloud, changes nothing, and says
@@ -51,7 +50,7 @@ async function examine(context: Context, asked: string | undefined): Promise<Com
   // Everything that follows asks docker.
   if (host.docker !== undefined) return complaints;
   const { root } = context.paths;
-  const backend = backendFolder(context.paths, context.env);
+  const { folder: backend } = context.backend;
   for (const stack of asked === undefined ? await stacksOf(root, backend) : [asked]) {
     const { look, settings, deployed } = await lookAtStack(stack, context, backend);
     complaints.push(...checkStack(look));

@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { NAME_PATTERN } from "../config/fields.ts";
 import { STACK_NAME } from "../components/names.ts";
 import { detectBackend } from "./setup/environment.ts";
 import { project, type Paths } from "./setup/paths.ts";
 import { removeAll, type Finding } from "./sweep/findings.ts";
-import { locksIn } from "./sweep/machine.ts";
+import { holderOf } from "./sweep/machine.ts";
 import { findStack } from "./sweep/stack.ts";
 
 const usage = `Usage: npm run sweep -- --stack NAME [--yes] [--names PREFIX]
@@ -44,8 +44,8 @@ export async function sweepCommand(
   if (names !== undefined && !NAME_PATTERN.test(names)) {
     throw new UsageError(`${names} is not a prefix of names`);
   }
-  const backend = backendFolder(paths);
-  const holder = holderOf(backend, stack);
+  const { folder: backend } = detectBackend(paths, process.env);
+  const holder = backend && holderOf(backend, stack);
   if (holder !== undefined) {
     write(`sweep: pulumi (${holder}) is at work on ${stack}: wait for it, or end it`);
     return 1;
@@ -85,24 +85,6 @@ function advice(backend: string | undefined, stack: string): string {
   return state && existsSync(state)
     ? `sweep: its state is there: \`pulumi destroy --stack ${stack}\` takes it away in good order; ${remove} regardless`
     : `sweep: ${remove}`;
-}
-
-/** The state backend as a folder, where it is one. */
-export function backendFolder(
-  paths: Paths,
-  env: NodeJS.ProcessEnv = process.env,
-): string | undefined {
-  const backend = detectBackend(paths, env);
-  if (backend.kind === "project") return path.join(paths.state, "backend");
-  const url = env.PULUMI_BACKEND_URL ?? "";
-  return url.startsWith("file://") ? fileURLToPath(url) : undefined;
-}
-
-/** Who works on the stack, as its lock says. */
-function holderOf(backend: string | undefined, stack: string): string | undefined {
-  if (backend === undefined) return undefined;
-  const lock = locksIn(backend).find((each) => each.stack === stack && !each.stale);
-  return lock && `pid ${lock.pid ?? "unknown"} on ${lock.hostname ?? "an unknown machine"}`;
 }
 
 class UsageError extends Error {}

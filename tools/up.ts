@@ -5,29 +5,40 @@ import type { Context } from "./setup/context.ts";
 import { dropForeignSalt, releaseDeadLocks } from "./leftovers.ts";
 import { removeUnnoted } from "./interrupted.ts";
 import { renderSummary } from "./summary.ts";
+import { holderOf } from "./sweep/machine.ts";
 
 /** Deploys a stack: selects or creates it, runs `pulumi up`, ends with a summary. */
 export async function up(
-  context: Context,
+  context: Pick<Context, "paths" | "childEnv" | "backend">,
   stack: string,
   extra: readonly string[],
   write: (line: string) => void = (line) => console.log(line),
 ): Promise<number> {
   const options = { cwd: context.paths.root, env: context.childEnv };
-  if (context.backend.kind === "project") {
-    const backend = path.join(context.paths.state, "backend");
+  const { folder: backend, kind } = context.backend;
+  const holder = backend && holderOf(backend, stack);
+  if (holder !== undefined) {
+    write(`up: pulumi (${holder}) is at work on ${stack}: wait for it, or end it`);
+    return 1;
+  }
+  if (backend !== undefined && kind === "project") {
     const salt = dropForeignSalt(context.paths.root, backend, stack);
     for (const sentence of [...releaseDeadLocks(backend), ...salt]) write(`up: ${sentence}`);
   }
-  const place = { stack, directory: context.paths.root };
-  for (const sentence of await removeUnnoted(place, context.childEnv)) write(`up: ${sentence}`);
+  // Where locks can't be seen, what is being made may be somebody's who is at it.
+  if (backend !== undefined) {
+    const place = { stack, directory: context.paths.root, backend };
+    for (const sentence of await removeUnnoted(place, context.childEnv)) write(`up: ${sentence}`);
+  }
   const selected = await execa("pulumi", ["stack", "select", "--create", stack], {
     ...options,
     stdio: ["inherit", "inherit", "inherit"],
     reject: false,
   });
   if (selected.failed) return selected.exitCode ?? 1;
-  const status = await foreground("pulumi", ["up", "--yes", "--stack", stack, ...extra], options);
+  // One compute that can't start keeps no other from starting; what rests on it is left out.
+  const command = ["up", "--yes", "--continue-on-error", "--stack", stack, ...extra];
+  const status = await foreground("pulumi", command, options);
   await explainChanges(context, stack, write);
   if (status !== 0) {
     write(
@@ -53,7 +64,7 @@ export async function up(
 
 /** Pulumi itself writes one line into a stack's config file; nobody should have to wonder about it. */
 async function explainChanges(
-  context: Context,
+  context: Pick<Context, "paths">,
   stack: string,
   write: (line: string) => void,
 ): Promise<void> {

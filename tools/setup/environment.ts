@@ -20,6 +20,8 @@ export interface Backend {
   readonly home: string;
   /** For people. */
   readonly description: string;
+  /** Where state and locks are, where that is a folder of this machine. */
+  readonly folder?: string | undefined;
   /** What has to be set for pulumi to use it; nothing where it is the user's own. */
   readonly variables: Readonly<Record<string, string>>;
 }
@@ -36,18 +38,29 @@ export function detectBackend(paths: Paths, env: NodeJS.ProcessEnv): Backend {
     (nonEmpty(env.PULUMI_ACCESS_TOKEN) === undefined ? undefined : "an access token") ??
     currentLogin(userHome);
   if (login !== undefined && login !== ours) {
-    return { kind: "user", home: userHome, description: `your login (${login})`, variables: {} };
+    return {
+      ...{ kind: "user", home: userHome, description: `your login (${login})`, variables: {} },
+      folder: folderIn(login, env),
+    };
   }
   return {
     kind: "project",
     home: paths.pulumiHome,
     description: ours,
+    folder: path.join(paths.state, "backend"),
     variables: {
       PULUMI_HOME: paths.pulumiHome,
       PULUMI_BACKEND_URL: ours,
       PULUMI_CONFIG_PASSPHRASE_FILE: path.join(paths.state, "passphrase"),
     },
   };
+}
+
+/** The folder that a backend's URL means, as Pulumi takes it; undefined for any other backend. */
+function folderIn(url: string, env: NodeJS.ProcessEnv): string | undefined {
+  if (!url.startsWith("file://")) return undefined;
+  const folder = url.slice("file://".length);
+  return path.resolve(folder.replace(/^~(?=\/|$)/, env.HOME ?? homedir()));
 }
 
 function currentLogin(home: string): string | undefined {

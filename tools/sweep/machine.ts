@@ -58,6 +58,12 @@ export function locksIn(backend: string): BackendLock[] {
   });
 }
 
+/** Who works on a stack, as its lock says; undefined where nobody does. */
+export function holderOf(backend: string, stack: string): string | undefined {
+  const lock = locksIn(backend).find((each) => each.stack === stack && !each.stale);
+  return lock && `pid ${lock.pid ?? "unknown"} on ${lock.hostname ?? "an unknown machine"}`;
+}
+
 /** Locks that dead processes left on a stack in the backend. */
 export function findLocks(backend: string, stack: string): Finding[] {
   return locksIn(backend)

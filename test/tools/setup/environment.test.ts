@@ -55,6 +55,18 @@ describe("the choice of the Pulumi backend", () => {
     );
   });
 
+  it("is a folder where its URL is that of one, and nothing else", () => {
+    const folderWith = (url: string) =>
+      detectBackend(paths, { ...nobody, PULUMI_BACKEND_URL: url }).folder;
+    assert.equal(folderWith("file:///srv/state"), "/srv/state");
+    assert.equal(folderWith("file://~"), nobody.HOME);
+    assert.equal(folderWith("file://~/state"), path.join(nobody.HOME, "state"));
+    assert.equal(folderWith("s3://bucket"), undefined);
+    const local = home("dave", { current: "file://~" });
+    assert.equal(detectBackend(paths, { ...nobody, HOME: local }).folder, local);
+    assert.equal(detectBackend(paths, nobody).folder, path.join(paths.state, "backend"));
+  });
+
   it("does not take a logged-out or unreadable credentials file for a login", () => {
     for (const [name, content] of [
       ["bob", { current: "" }],
