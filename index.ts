@@ -6,6 +6,7 @@ import { makeImage } from "./components/make-image.ts";
 import { makePlaybooks } from "./components/playbook/playbooks.ts";
 import { PROJECT_DIRECTORY } from "./components/project.ts";
 import { currentEpoch } from "./components/upkeep/epoch.ts";
+import { resumePaused } from "./components/upkeep/paused.ts";
 import { placementOf } from "./config/host.ts";
 import { limitWarnings, readKernelLimits } from "./config/limits.ts";
 import { loadSettings } from "./config/load.ts";
@@ -33,6 +34,9 @@ if (placement !== undefined && placement !== settings.standalone.placement) {
 }
 for (const warning of limitWarnings(settings, readKernelLimits())) await pulumi.log.warn(warning);
 if (reasons.length > 0) await pulumi.log.info(`to be repaired: ${reasons.join("; ")}`);
+if (!pulumi.runtime.isDryRun()) {
+  await resumePaused({ stack, hosts: settings.hosts, stopped: host.stopped });
+}
 
 const imageId = await makeImage("image", { settings, stack });
 const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
