@@ -51,6 +51,7 @@ export const guardScaleDown: Action<GuardArgs> = async (args, { report, signal }
     );
     if (args.scaleDown === "refuse") await refuseOccupied(client, leaving, args.computes);
     if (args.scaleDown === "evacuate") await requireEvacuable(client, leaving, staying);
+    if (args.scaleDown === "delete") await refuseMoving(client, leaving, args.computes);
   } catch (error) {
     // Everything runs still, and shall go on taking servers; also when it was this step that was cancelled.
     const undoing = signal.aborted
@@ -86,13 +87,7 @@ async function requireEvacuable(
   leaving: NovaService[],
   staying: NovaService[],
 ): Promise<void> {
-  const found = await Promise.all(
-    leaving.map(async ({ host }) => ({
-      host,
-      here: await servers(client, host),
-      moving: await serversInMigration(client, host),
-    })),
-  );
+  const found = await occupancy(client, leaving);
   const all = found.flatMap(({ here }) => here);
   if (all.length === 0 && found.every(({ moving }) => moving.length === 0)) return;
   if (!staying.some(({ status, state }) => status === "enabled" && state === "up")) {
@@ -111,6 +106,42 @@ async function requireEvacuable(
   throw new Error(
     `servers can't be evacuated: ${nameSome(stuck, "; ")}. Nothing was stopped. nova evacuates servers that are ` +
       `${EVACUABLE.join(", ")}: confirm or finish migrations, resume what is paused or suspended, or set scaleDown to delete.`,
+  );
+}
+
+/**
+ * A server that is not deleted, because it is on a compute that stays, may be on its way from or to one that leaves: nova
+ * does not let that one go then, and once it has stopped, the move can't be confirmed any more.
+ */
+async function refuseMoving(
+  client: OpenStackClient,
+  leaving: NovaService[],
+  computes: number,
+): Promise<void> {
+  const found = await occupancy(client, leaving);
+  const deleted = new Set(found.flatMap(({ here }) => here.map(({ id }) => id)));
+  const between = found.flatMap(({ host, moving }) => {
+    const count = moving.filter((id) => !deleted.has(id)).length;
+    return count > 0 ? [`${host} has ${count} in migration`] : [];
+  });
+  if (between.length === 0) return;
+  throw new Error(
+    `computes can't be lowered to ${computes}: ${between.join("; ")}. Nothing was stopped. ` +
+      "Confirm, revert or finish these migrations.",
+  );
+}
+
+/** Servers that are on each of the computes, and ids of those that are on their way from or to it. */
+function occupancy(
+  client: OpenStackClient,
+  leaving: NovaService[],
+): Promise<{ host: string; here: Server[]; moving: string[] }[]> {
+  return Promise.all(
+    leaving.map(async ({ host }) => ({
+      host,
+      here: await servers(client, host),
+      moving: await serversInMigration(client, host),
+    })),
   );
 }
 

@@ -205,6 +205,30 @@ describe("the policy refuse", { concurrency: true }, () => {
     }));
 });
 
+describe("the policy delete", { concurrency: true }, () => {
+  it("waits for nobody who is deleted, and refuses to cut the way of a server that stays", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(3);
+      const staying = cloud.addServer("staying", "compute-0");
+      const going = cloud.addServer("going", "compute-2");
+      const finished = {
+        status: "finished",
+        source_compute: "compute-2",
+        dest_compute: "compute-0",
+      };
+      cloud.migrations = [{ ...finished, instance_uuid: going.id }];
+      await guard(cloud, 2, "delete");
+      assert.deepEqual(states(cloud)["compute-2"], leaving("delete"));
+      await guard(cloud, 3, "delete");
+      cloud.migrations = [{ ...finished, instance_uuid: staying.id }];
+      await assert.rejects(
+        guard(cloud, 2, "delete"),
+        /can't be lowered to 2: compute-2 has 1 in migration\. Nothing was stopped\. Confirm, revert or finish/,
+      );
+      assert.deepEqual(states(cloud)["compute-2"], ENABLED);
+    }));
+});
+
 describe("a compute that stays after all", { concurrency: true }, () => {
   it("is put back to work, and only where this project took it out", () =>
     withCloud(async (cloud) => {
