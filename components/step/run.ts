@@ -7,8 +7,8 @@
  * - a program runs in a process group of its own, which is ended as a whole when the time is over, Pulumi cancels or this
  *   process is killed
  */
-import { createWriteStream, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { createWriteStream, mkdirSync, type WriteStream } from "node:fs";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { lock } from "proper-lockfile";
@@ -22,11 +22,10 @@ type Parsed = ReturnType<typeof specificationSchema.parse>;
 export async function runStep(specificationText: string): Promise<unknown> {
   const specification = specificationSchema.parse(JSON.parse(specificationText));
   const { name, directory, timeoutSeconds } = specification;
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const logPath = join(directory, `${name}.log`);
-  const log = createWriteStream(logPath, { flags: "a", mode: 0o600 });
-  const release = await lockStep(directory, name);
   const cancelled = new AbortController();
+  const log = openLog(logPath, name, (error) => cancelled.abort(error));
+  const release = await lockStep(directory, name);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     // Every time: a second Ctrl-C would otherwise end this process and leave the program behind.
     process.on(signal, () => cancelled.abort(new Error(`cancelled by ${signal}`)));
@@ -70,6 +69,20 @@ export async function runStep(specificationText: string): Promise<unknown> {
   }
 }
 
+/** @param failed is told, once, when the log can't be written any more: a step that nobody could follow ends */
+function openLog(path: string, name: string, failed: (error: Error) => void): WriteStream {
+  const reasonOf = (error: unknown) =>
+    `${path} can't be written: ${error instanceof Error ? error.message : String(error)}`;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new Error(`Step ${name} failed: ${reasonOf(error)}`, { cause: error });
+  }
+  const log = createWriteStream(path, { flags: "a", mode: 0o600 });
+  log.on("error", (error) => failed(new Error(reasonOf(error), { cause: error })));
+  return log;
+}
+
 async function lockStep(directory: string, name: string): Promise<() => Promise<void>> {
   try {
     return await lock(directory, {
@@ -79,9 +92,12 @@ async function lockStep(directory: string, name: string): Promise<() => Promise<
       retries: { retries: 12, minTimeout: 1000, maxTimeout: 1000 },
     });
   } catch (error) {
-    throw new Error(`Step ${name} is already running; wait for the other \`pulumi\` to end.`, {
-      cause: error,
-    });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason =
+      code === "ELOCKED"
+        ? "is already running; wait for the other `pulumi` to end."
+        : `failed: its lock can't be written: ${message}`;
+    throw new Error(`Step ${name} ${reason}`, { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
 import { access, mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { RunError } from "@pulumi/pulumi";
 import type { HostFacts } from "../../config/host.ts";
 
 export interface EpochArgs {
@@ -30,6 +31,7 @@ const EPOCH_FILE = "epoch";
  * a virtual machine that is started again in place, a daemon that ended, a file of the user's that is gone, a guard that was killed. A file keeps it, so that a
  * preview right after an update finds it unchanged.
  * @returns the epoch, and in words why it is a new one; no word for a stack that is made for the first time
+ * @throws pulumi.RunError, one sentence, when the folder can't be written
  */
 export async function currentEpoch({
   directory,
@@ -56,11 +58,20 @@ export async function currentEpoch({
   if (recorded !== undefined && reasons.length === 0) return { epoch: recorded, reasons };
   const epoch = preview ? `${recorded ?? ""}+` : new Date().toISOString();
   if (!preview) {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await writeFile(`${path}.new`, epoch, { mode: 0o600 });
-    await rename(`${path}.new`, path);
+    await record(path, epoch);
   }
   return { epoch, reasons: host.living ? reasons : [] };
+}
+
+async function record(path: string, epoch: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(`${path}.new`, epoch, { mode: 0o600 });
+    await rename(`${path}.new`, path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RunError(`The stack's folder ${dirname(path)} can't be written: ${reason}`);
+  }
 }
 
 function exists(path: string): Promise<boolean> {

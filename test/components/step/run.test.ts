@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, it } from "node:test";
@@ -53,6 +61,34 @@ const STUBBORN = [
 
 // Most of this is waiting: for time limits, grace periods and locks. All of it waits at the same time.
 describe("steps", { concurrency: 8 }, () => {
+  describe("a step on a disk that is full", { concurrency: true }, () => {
+    it("ends with one sentence that says what can't be written, and its program with it", async () => {
+      const directory = folder();
+      mkdirSync(directory, { recursive: true });
+      symlinkSync("/dev/full", path.join(directory, "probe.log"));
+      const { status, stdout, stderr } = await runStep({
+        ...{ name: "probe", timeoutSeconds: 30, directory, argv: ["sleep", "60"] },
+      });
+      assert.notEqual(status, 0);
+      assert.equal(stdout, "");
+      assert.match(
+        stderr,
+        /^Step probe failed: \S+\/probe\.log can't be written: ENOSPC: no space left on device, write \(log: \S+\)\n$/,
+      );
+    });
+
+    it("says so where there can't even be a folder", async () => {
+      const { status, stderr } = await runStep({
+        ...{ name: "probe", timeoutSeconds: 30, directory: "/dev/full/logs", argv: ["true"] },
+      });
+      assert.notEqual(status, 0);
+      assert.match(
+        stderr,
+        /^Step probe failed: \/dev\/full\/logs\/probe\.log can't be written: .*\n$/,
+      );
+    });
+  });
+
   describe("a step that runs a program", { concurrency: true }, () => {
     it("gives it its arguments as they are, past any shell", async () => {
       const directory = folder();

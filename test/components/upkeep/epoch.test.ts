@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, describe, it } from "node:test";
@@ -120,5 +120,13 @@ describe("the epoch of a stack", () => {
     const { epoch, reasons } = await look(true);
     assert.notEqual(epoch, first);
     assert.deepEqual(reasons, ["the last scale-down was cut short"]);
+  });
+
+  it("says in one sentence that the folder can't be written", async () => {
+    mkdirSync(directory);
+    symlinkSync("/dev/full", join(directory, "epoch.new"));
+    await assert.rejects(look(false), {
+      message: `The stack's folder ${directory} can't be written: ENOSPC: no space left on device, write`,
+    });
   });
 });
