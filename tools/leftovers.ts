@@ -1,7 +1,8 @@
 import { globSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { readText } from "./setup/host.ts";
-import { locksIn, removeLock } from "./sweep/machine.ts";
+import { removeAll } from "./sweep/findings.ts";
+import { findOrphans, locksIn, removeLock } from "./sweep/machine.ts";
 
 /**
  * Removes the locks of pulumi processes that were killed on this machine: without that, the next `up`
@@ -15,6 +16,14 @@ export function releaseDeadLocks(backend: string): string[] {
       removeLock(file);
       return `removed the lock that pulumi (pid ${pid}, no longer running) left on stack ${stack}`;
     });
+}
+
+/** Ends the plugins that a killed pulumi left at work in a project's folder; answers a sentence for each. */
+export async function endOrphans(directory: string): Promise<string[]> {
+  const ended = await removeAll(await findOrphans(directory));
+  return ended.map(({ finding: { name, detail }, failure }) =>
+    failure === undefined ? `ended ${detail} (pid ${name})` : `${detail}: ${failure}`,
+  );
 }
 
 /**

@@ -2,7 +2,7 @@ import path from "node:path";
 import { execa } from "execa";
 import { foreground } from "./child.ts";
 import type { Context } from "./setup/context.ts";
-import { dropForeignSalt, releaseDeadLocks } from "./leftovers.ts";
+import { dropForeignSalt, endOrphans, releaseDeadLocks } from "./leftovers.ts";
 import { removeUnnoted } from "./interrupted.ts";
 import { renderSummary } from "./summary.ts";
 import { holderOf } from "./sweep/machine.ts";
@@ -25,6 +25,7 @@ export async function up(
     const salt = dropForeignSalt(context.paths.root, backend, stack);
     for (const sentence of [...releaseDeadLocks(backend), ...salt]) write(`up: ${sentence}`);
   }
+  for (const sentence of await endOrphans(context.paths.root)) write(`up: ${sentence}`);
   // Where locks can't be seen, what is being made may be somebody's who is at it.
   if (backend !== undefined) {
     const place = { stack, directory: context.paths.root, backend };

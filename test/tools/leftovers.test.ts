@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   copyFileSync,
   existsSync,
@@ -9,11 +10,12 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { hostname, tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, it } from "node:test";
 import { which } from "../../tools/setup/host.ts";
-import { dropForeignSalt, releaseDeadLocks } from "../../tools/leftovers.ts";
+import { dropForeignSalt, endOrphans, releaseDeadLocks } from "../../tools/leftovers.ts";
 
 describe("locks in the local backend", () => {
   const backend = mkdtempSync(path.join(tmpdir(), "overcloud-locks-"));
@@ -76,5 +78,44 @@ describe("an encryptionsalt in a stack's file", () => {
 
   it("is nobody's where there is no file", () => {
     assert.deepEqual(dropForeignSalt(root, backend, "none"), []);
+  });
+});
+
+describe("plugins in a project's folder", () => {
+  const project = mkdtempSync(path.join(tmpdir(), "overcloud-orphans-"));
+  after(() => rmSync(project, { recursive: true }));
+  const program = path.join(project, "pulumi-resource-x");
+  copyFileSync(which("sh") ?? "/bin/sh", program);
+
+  /** Something that waits, and is called as plugins are; it is over in a minute. */
+  async function plugin(port: number, cwd: string) {
+    const argv = ["-c", "read line <&3", "plugin", `127.0.0.1:${port}`];
+    const child = spawn(program, argv, { cwd, stdio: ["ignore", "ignore", "ignore", "pipe"] });
+    await new Promise((resolve) => child.once("spawn", resolve));
+    return child;
+  }
+
+  it("are ended where their engine is gone, and no others", async () => {
+    const engine = createServer().listen(0, "127.0.0.1");
+    await once(engine, "listening");
+    const { port } = engine.address() as AddressInfo;
+    const gone = createServer().listen(0, "127.0.0.1");
+    await once(gone, "listening");
+    const { port: nobody } = gone.address() as AddressInfo;
+    gone.close();
+    const used = await plugin(port, project);
+    const elsewhere = await plugin(nobody, tmpdir());
+    const orphan = await plugin(nobody, project);
+    const ended = once(orphan, "exit");
+    assert.deepEqual(await endOrphans(project), [
+      `ended pulumi-resource-x of a pulumi that was killed (pid ${orphan.pid})`,
+    ]);
+    await ended;
+    for (const child of [used, elsewhere]) {
+      assert.deepEqual([child.exitCode, child.signalCode], [null, null]);
+      child.kill();
+    }
+    engine.close();
+    assert.deepEqual(await endOrphans(project), []);
   });
 });

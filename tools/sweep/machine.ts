@@ -1,4 +1,5 @@
-import { existsSync, globSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, globSync, readFileSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { hostname } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,6 +21,41 @@ export function findProcesses(output: string): Finding[] {
 
 function process_(pid: number, detail: string): Finding {
   return { kind: "process", name: String(pid), detail, remove: () => end(pid) };
+}
+
+/**
+ * Plugins that a killed pulumi left behind in a project's folder: their engine is gone. They look for it every five minutes
+ * and end then; until that, they go on with what they were at.
+ */
+export async function findOrphans(directory: string): Promise<Finding[]> {
+  const found = await Promise.all(
+    pids().map(async (pid) => {
+      if (!readText(`/proc/${pid}/comm`).startsWith("pulumi-")) return [];
+      if (folderOf(pid) !== directory) return [];
+      const argv = readText(`/proc/${pid}/cmdline`).split("\0");
+      const port = argv.map((word) => /^127\.0\.0\.1:(\d+)$/.exec(word)?.[1]).find(Boolean);
+      if (port === undefined || (await listens(Number(port)))) return [];
+      return [process_(pid, `${path.basename(argv[0] ?? "")} of a pulumi that was killed`)];
+    }),
+  );
+  return found.flat();
+}
+
+/** The folder that a process runs in; undefined for what is gone or somebody else's. */
+function folderOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined;
+  }
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1" });
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
 }
 
 /** Steps that run for a stack, by the folder that their specification names. */
