@@ -19,6 +19,9 @@ const REPORTING = ["nova-scheduler", "nova-conductor"];
 
 const POLL_MS = 300;
 
+/** How often docker may start a service that never gets healthy before it counts as one that can't: about half a minute. */
+const MOST_STARTS = 6;
+
 /**
  * Waits until what others rest on is healthy, every API answers, and nova's own services have reported since. A report
  * from before a restart of the message bus would say nothing: nova takes a service for up for a minute after it.
@@ -63,25 +66,36 @@ export const waitForApis: Action<WaitForApisArgs> = async (
   }
 };
 
-/** Waits for the services that others rest on; answers when the last of them was started. */
+/**
+ * Waits for the services that others rest on; answers when the last of them was started.
+ * @throws Error, one sentence, when one of them ends again and again, on a full disk for instance
+ */
 async function gatesHealthy(
   [program = "", ...rest]: string[],
   report: ActionContext["report"],
   signal: AbortSignal,
 ): Promise<number> {
   let reported = "";
+  const starts = new Map<string, Set<string>>();
   for (;;) {
     const { stdout } = await execa(program, rest, { stdin: "ignore", cancelSignal: signal });
     const gates = stdout
       .split("\n")
       .filter(Boolean)
       .map((line) => line.split(" "));
-    const waiting = gates
-      .filter(([, health]) => health !== "healthy")
-      .map(([name, health]) => `${name} (${health})`)
-      .join(", ");
+    const unhealthy = gates.filter(([, health]) => health !== "healthy");
+    const waiting = unhealthy.map(([name, health]) => `${name} (${health})`).join(", ");
     if (waiting === "")
       return Math.max(0, ...gates.map(([, , started = ""]) => Date.parse(started)));
+    for (const [name = "", , started = ""] of unhealthy) {
+      const seen = (starts.get(name) ?? new Set()).add(started);
+      starts.set(name, seen);
+      if (seen.size >= MOST_STARTS) {
+        throw new Error(
+          `${name} was started ${seen.size} times and does not get healthy: \`docker logs --tail 20 ${name}\` says why`,
+        );
+      }
+    }
     if (waiting !== reported) report(`waiting for ${waiting}`);
     reported = waiting;
     await sleep(POLL_MS, undefined, { signal });

@@ -134,6 +134,16 @@ describe("waiting for the APIs", { concurrency: true }, () => {
       assert.deepEqual(cloud.requests, []);
     }));
 
+  it("gives up on a service that ends again and again, and says where to look", () =>
+    withCloud(async (cloud) => {
+      const again = ["sh", "-c", 'echo "lab-mariadb starting $(date +%s.%N)"'];
+      await assert.rejects(
+        wait(cloud, AbortSignal.timeout(10_000), again),
+        /^Error: lab-mariadb was started 6 times and does not get healthy: `docker logs --tail 20 lab-mariadb` says why$/,
+      );
+      assert.deepEqual(cloud.requests, []);
+    }));
+
   it("ends when every one answers and nova's other services have reported", () =>
     withCloud(async (cloud) => {
       withConductors(cloud);
