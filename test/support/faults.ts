@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { removeUnnoted } from "../../tools/interrupted.ts";
-import { releaseDeadLocks } from "../../tools/leftovers.ts";
+import { endOrphans, releaseDeadLocks } from "../../tools/leftovers.ts";
 import { leftovers, type ScratchStack } from "../../tools/scratch-stack.ts";
 import { readText } from "../../tools/setup/host.ts";
 import { stepsOf } from "../../tools/sweep/machine.ts";
@@ -77,6 +77,7 @@ export async function interrupted(
 export async function recover(stack: ScratchStack): Promise<void> {
   const backend = backendOf(stack);
   releaseDeadLocks(backend);
+  await endOrphans(stack.directory);
   const place = { stack: stack.name, directory: stack.directory, backend };
   await removeUnnoted(place, { ...process.env, ...stack.environment });
 }
