@@ -151,8 +151,17 @@ export class OpenStackClient {
     return new OpenStackClient(response.headers.get("x-subject-token") ?? "", catalog, signal);
   }
 
+  /** @throws UnreachableError, ApiError; also where the answer leaves out what the service itself could not get at */
   async get<T>(service: ServiceType, path: string, schema: z.ZodType<T>): Promise<T> {
-    return schema.parse(await (await this.#call("GET", service, path)).json());
+    const response = await this.#call("GET", service, path);
+    const body: unknown = await response.json();
+    const { success, data, error } = schema.safeParse(body);
+    if (success) return data;
+    // While nova does not reach a cell's database, it lists what is in there by its key alone.
+    if (JSON.stringify(body).includes('"status":"UNKNOWN"')) {
+      throw new ApiError("GET", response.url, 503, "nova does not reach the database of its cell");
+    }
+    throw error;
   }
 
   /** @returns the answer's body as it is, to be parsed by whoever needs it */

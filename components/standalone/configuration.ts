@@ -128,7 +128,7 @@ export class Configuration {
     return {
       "/etc/keystone/keystone.conf.d/50-stack.conf": renderIni({
         database: { connection: this.#database("keystone") },
-        cache: { memcache_servers: this.#memcached() },
+        cache: this.#cache(),
       }),
       "/etc/keystone/identity/identity.json": JSON.stringify(identity),
       ...keys("fernet-keys", fernetKeys),
@@ -246,11 +246,7 @@ export class Configuration {
       ...novaSize(sizeControlPlane(this.#settings)),
       api_database: { connection: this.#database("nova", "nova_api") },
       database: { connection: this.#database("nova") },
-      cache: {
-        enabled: true,
-        backend: "dogpile.cache.pymemcache",
-        memcache_servers: this.#memcached(),
-      },
+      cache: this.#cache(),
       keystone_authtoken: this.#tokenValidation("nova"),
     };
   }
@@ -266,6 +262,22 @@ export class Configuration {
   #messageBus(): string {
     const { passwords } = this.#credentials;
     return `rabbit://openstack:${passwords.rabbitmq}@${this.#plan.addresses.rabbitmq}:5672/`;
+  }
+
+  /**
+   * A cache that is not there is no reason to fail. By its defaults a service answers nobody for a minute once memcached was
+   * away, even when it has long been back: it is tried again at once, and never given up for dead.
+   */
+  #cache() {
+    return {
+      enabled: true,
+      backend: "dogpile.cache.pymemcache",
+      memcache_servers: this.#memcached(),
+      enable_retry_client: true,
+      // The first finds the connection closed, the second nobody there; the third goes without.
+      retry_attempts: 3,
+      hashclient_retry_attempts: 1_000_000,
+    };
   }
 
   #memcached(): string {

@@ -2,7 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import type { Action, ActionContext } from "../step/action.ts";
 import { novaServices } from "../openstack/compute.ts";
-import { ApiError, OpenStackClient, type CloudReference } from "../openstack/client.ts";
+import {
+  ApiError,
+  OpenStackClient,
+  UnreachableError,
+  type CloudReference,
+} from "../openstack/client.ts";
 
 export interface WaitForApisArgs extends CloudReference {
   /** API name to URL. */
@@ -48,6 +53,7 @@ export const waitForApis: Action<WaitForApisArgs> = async (
     if (pending.size > 0) await sleep(POLL_MS, undefined, { signal });
   }
   let client: OpenStackClient | undefined;
+  let failure = "";
   for (;;) {
     try {
       client ??= await OpenStackClient.connect({ cloudsYaml, cloud }, signal);
@@ -58,9 +64,12 @@ export const waitForApis: Action<WaitForApisArgs> = async (
       );
       if (REPORTING.every((binary) => up.has(binary))) return { services: total };
     } catch (error) {
-      // Who answers may still fail while what it rests on starts; the time limit is what decides.
-      if (!(error instanceof ApiError && error.status >= 500)) throw error;
-      report(error.message);
+      // Who answers may still fail, or end, while what it rests on starts; the time limit is what decides.
+      const passes =
+        error instanceof UnreachableError || (error instanceof ApiError && error.status >= 500);
+      if (!passes) throw error;
+      if (error.message !== failure) report(error.message);
+      failure = error.message;
     }
     await sleep(POLL_MS, undefined, { signal });
   }

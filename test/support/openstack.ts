@@ -105,6 +105,8 @@ export class FakeOpenStack {
   readonly failures: { call: string; answer: number; times: number }[] = [];
   /** Minor part of the newest version that a service speaks, where it is an old one. */
   newest: Record<string, number> = {};
+  /** While true, nova does not reach its cell: it lists services by host and binary alone. */
+  cellDown = false;
   /** While true, connections are taken and nothing is ever answered. */
   hangs = false;
   /** Milliseconds that an evacuation or a deletion takes. */
@@ -342,6 +344,12 @@ export class FakeOpenStack {
     const [collection, id = "", action] = where.split("/");
     switch (`${method} ${collection}`) {
       case "GET os-services":
+        if (this.cellDown) {
+          const unknown = this.services.map(({ host, binary }) => ({ host, binary }));
+          return new Answer(200, {
+            services: unknown.map((each) => ({ ...each, status: "UNKNOWN" })),
+          });
+        }
         return new Answer(200, {
           services: this.services.filter(
             (each) =>

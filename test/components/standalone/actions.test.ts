@@ -165,6 +165,17 @@ describe("waiting for the APIs", { concurrency: true }, () => {
       );
     }));
 
+  it("outlasts a nova that does not reach its cell yet, and says so once", () =>
+    withCloud(async (cloud) => {
+      withConductors(cloud);
+      cloud.cellDown = true;
+      setTimeout(() => (cloud.cellDown = false), 1200);
+      const { reports, result } = await wait(cloud);
+      assert.deepEqual(result, { services: 5 });
+      const said = reports.filter((line) => line.includes("nova does not reach the database"));
+      assert.equal(said.length, 1);
+    }));
+
   it("goes on until scheduler and conductor are up", () =>
     withCloud(async (cloud) => {
       withConductors(cloud);

@@ -85,6 +85,20 @@ for (const networking of ["ovn", "ovs"]) {
       });
     });
 
+    it("has every service that caches do without a cache that is away, and take it again at once", () => {
+      const cached = SERVICES.filter((name) =>
+        Object.values(files[name]).some((content) => /^\[cache\]$/m.test(content)),
+      );
+      assert.deepEqual(cached.toSorted(), [...NOVA, "keystone"].sort());
+      for (const name of cached) {
+        const { cache } = ini(name);
+        assert.equal(cache?.["enable_retry_client"], "true", name);
+        assert.equal(cache["retry_attempts"], "3", name);
+        // A number that is never reached: then it counts as dead, for a minute whatever is set.
+        assert.ok(Number(cache["hashclient_retry_attempts"]) >= 1e6, name);
+      }
+    });
+
     it("has nothing to hide in memcached and OVN's daemons", () => {
       for (const name of ["memcached", "ovn-nb-db", "ovn-sb-db", "ovn-northd"] as const) {
         assert.deepEqual(files[name], {});
