@@ -5,7 +5,6 @@ import { existsSync, globSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { removeUnnoted } from "../../tools/interrupted.ts";
 import { endOrphans, releaseDeadLocks } from "../../tools/leftovers.ts";
 import { leftovers, type ScratchStack } from "../../tools/scratch-stack.ts";
@@ -43,7 +42,7 @@ export const backendOf = (stack: ScratchStack): string =>
 
 /** Folder of what a stack writes for its user. */
 export const outputOf = (stack: ScratchStack): string =>
-  join(PROJECT_DIRECTORY, "output", stack.name);
+  join(stack.directory, "output", stack.name);
 
 /** Whether the process still runs that a child was. */
 const runs = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
