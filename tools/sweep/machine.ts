@@ -24,8 +24,8 @@ function process_(pid: number, detail: string): Finding {
 }
 
 /**
- * Plugins that a killed pulumi left behind in a project's folder: their engine is gone. They look for it every five minutes
- * and end then; until that, they go on with what they were at.
+ * Plugins that a killed pulumi left behind in a project's folder: their engine is gone. Some look for it every five minutes
+ * and end then, others never do; until that, they go on with what they were at.
  */
 export async function findOrphans(directory: string): Promise<Finding[]> {
   const found = await Promise.all(
