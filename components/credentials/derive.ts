@@ -1,5 +1,6 @@
 import { createHmac, createPrivateKey } from "node:crypto";
 import sshpk from "sshpk";
+import type { ApiName } from "../../config/schema.ts";
 
 /** Who needs a password. Adding one changes nobody else's. */
 export const ACCOUNTS = [
@@ -31,7 +32,15 @@ export interface Credentials {
   undercloudPassword: string;
   /** The stack's key for ssh to its nodes. */
   sshKey: SshKey;
+  /** Keys for TLS. */
+  tlsKeys: TlsKeys;
 }
+
+/** Ed25519 keys, PKCS #8 in PEM: of the authority that signs the APIs' certificates, and of each API. */
+export type TlsKeys = Record<"authority" | ApiName, string>;
+
+/** Who needs one of them. */
+const TLS_PARTIES = ["authority", "keystone", "placement", "glance", "neutron", "nova"] as const;
 
 /** An Ed25519 key pair. */
 export interface SshKey {
@@ -44,13 +53,18 @@ export interface SshKey {
 /** DER of a PKCS #8 structure up to the 32 bytes of the Ed25519 key that end it. */
 const ED25519_PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
 
-function sshKey(secret: Buffer): SshKey {
+/** The Ed25519 key that 32 bytes are, as PKCS #8 in PEM. */
+function ed25519Key(secret: Buffer): string {
   const key = createPrivateKey({
     key: Buffer.concat([ED25519_PKCS8, secret]),
     format: "der",
     type: "pkcs8",
   });
-  const privateKey = key.export({ format: "pem", type: "pkcs8" }).toString();
+  return key.export({ format: "pem", type: "pkcs8" }).toString();
+}
+
+function sshKey(secret: Buffer): SshKey {
+  const privateKey = ed25519Key(secret);
   const publicKey = sshpk.parsePrivateKey(privateKey, "pkcs8").toPublic();
   publicKey.comment = "";
   return { privateKey, publicKey: publicKey.toString("ssh").trim() };
@@ -80,5 +94,8 @@ export function deriveCredentials(seed: string): Credentials {
     undercloudPassword: derive("password:undercloud").subarray(0, 24).toString("base64url"),
     bmcPassword: derive("password:bmc").subarray(0, 12).toString("base64url"),
     sshKey: sshKey(derive("ssh-key")),
+    tlsKeys: Object.fromEntries(
+      TLS_PARTIES.map((party) => [party, ed25519Key(derive(`tls-key:${party}`))]),
+    ) as TlsKeys,
   };
 }

@@ -6,6 +6,9 @@ import { generateSeed } from "../../../components/credentials/generate.ts";
 
 const SEED = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
+const pem = (line: string) =>
+  ["-----BEGIN PRIVATE KEY-----", line, "-----END PRIVATE KEY-----\n"].join("\n");
+
 describe("credentials", () => {
   it("are what they always were for a seed: a living cloud depends on it", () => {
     // From an HMAC-SHA256 of another language, key the seed, message "password:ACCOUNT".
@@ -35,13 +38,18 @@ describe("credentials", () => {
       bmcPassword: "rn4YDNujdsZPm7o9",
       // The message is "ssh-key"; the key pair is what Python's cryptography makes of it.
       sshKey: {
-        privateKey: [
-          "-----BEGIN PRIVATE KEY-----",
-          "MC4CAQAwBQYDK2VwBCIEIAHtyuR6J27vzWQbQ8I/aYK0AU/5P/Pfb5+/FTPhSuOD",
-          "-----END PRIVATE KEY-----\n",
-        ].join("\n"),
+        privateKey: pem("MC4CAQAwBQYDK2VwBCIEIAHtyuR6J27vzWQbQ8I/aYK0AU/5P/Pfb5+/FTPhSuOD"),
         publicKey:
           "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOrG/ZUrQTbZCahu4eIKl3P7ZyzRknx5Ed/4NNAK1vNN",
+      },
+      // The same of "tls-key:PARTY".
+      tlsKeys: {
+        authority: pem("MC4CAQAwBQYDK2VwBCIEIBP6nKfSN1okzHAhZx1Xm+6Fsl67ftpbd2Fw6iXLtdHW"),
+        keystone: pem("MC4CAQAwBQYDK2VwBCIEICiyiBwDaRDos6SsafFSptVD3gzUVcPxN+fl6pCrkHmq"),
+        placement: pem("MC4CAQAwBQYDK2VwBCIEIJAUfMcisqUHhHqTqpwCVZjyu97PvGQor+kwpmI866Q/"),
+        glance: pem("MC4CAQAwBQYDK2VwBCIEIF8V5z11MZVfZ42yewNDvHCIjwszIo1XLaZ+/g0z595D"),
+        neutron: pem("MC4CAQAwBQYDK2VwBCIEILHydAVTAbuagFjmWsORRtDvNDKa1+LqUfCDb5b32fHh"),
+        nova: pem("MC4CAQAwBQYDK2VwBCIEIBTpbbEtcBuC6C62GpvCcUPiHkKF2cLZ3jwB20Z2VeHE"),
       },
     });
   });
