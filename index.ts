@@ -81,7 +81,7 @@ export const hypervisors = computes.hypervisors.apply(({ registered, names }) =>
 /** The APIs as this machine reaches them. */
 export const endpoints = controlPlane.endpoints;
 
-export const { cloudsYaml, openrc, inventory, sshConfig } = controlPlane.access;
+export const { cloudsYaml, openrc, inventory, sshConfig, caCertificate } = controlPlane.access;
 
 /** Addresses and MACs of the virtual machines, where the control plane has some. */
 export const nodes = controlPlane.nodes;

@@ -40,7 +40,13 @@ export interface ControlPlane extends pulumi.Resource {
   /** The APIs by name, as this machine reaches them. */
   readonly endpoints: pulumi.Input<Record<string, string>>;
   /** Paths of the files for the user. */
-  readonly access: { cloudsYaml: string; openrc: string; inventory: string; sshConfig?: string };
+  readonly access: {
+    cloudsYaml: string;
+    openrc: string;
+    inventory: string;
+    sshConfig?: string;
+    caCertificate?: string;
+  };
   /** The control plane's virtual machines by name; absent where there are none. */
   readonly nodes?: Record<string, NodeOutput>;
 }

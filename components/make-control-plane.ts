@@ -5,6 +5,7 @@ import {
   type ControlPlane,
   type ControlPlaneArgs,
 } from "./control-plane.ts";
+import { missingAuthority } from "./access/authority.ts";
 import { placementOf, type LivingCloud } from "../config/host.ts";
 import type { Settings } from "../config/schema.ts";
 import { hasMachines, runsOnNode } from "../config/standalone.ts";
@@ -48,9 +49,10 @@ export async function lostOf(
   stack: string,
   { outputDirectory, domains }: Pick<DeployedParts, "domains"> & { outputDirectory: string },
 ): Promise<{ ended: string[]; missing: string[] }> {
+  const files = settings.tls ? await missingAuthority(outputDirectory) : [];
   // Loaded where it is needed alone, as below.
   if (settings.controlPlane === "standalone" && !hasMachines(settings)) {
-    return { ended: [], missing: [] };
+    return { ended: [], missing: files };
   }
   const { endedDaemon } = await import("./bmc/daemon.ts");
   const { bmcDirectory } = await import("./bmc/virtual-bmc.ts");
@@ -60,6 +62,7 @@ export async function lostOf(
   return {
     ended: endedDaemon(bmcDirectory(outputDirectory)),
     missing: [
+      ...files,
       ...off.map(({ name, state }) => `virtual machine ${name} is ${state}`),
       ...(await missingPassage(settings, stack)),
     ],

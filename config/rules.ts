@@ -159,6 +159,14 @@ function checkTripleo(settings: Settings): Problem[] {
       involves: ["controlPlane"],
     });
   }
+  if (settings.tls) {
+    problems.push({
+      key: "tls",
+      value: true,
+      message: "is for controlPlane standalone; an overcloud's APIs have what TripleO gives them",
+      involves: ["controlPlane"],
+    });
+  }
   if (computes > 0 && compute.count === 0) {
     problems.push({
       key: "libvirt.nodes.compute.count",

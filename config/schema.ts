@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { choice, cidr, integer, NAME_PATTERN } from "./fields.ts";
+import { boolean, choice, cidr, integer, NAME_PATTERN } from "./fields.ts";
 import { hostsSchema } from "./hosts.ts";
 import { infraredSchema } from "./infrared.ts";
 import { libvirtSchema } from "./libvirt.ts";
@@ -67,6 +67,8 @@ export const settingsSchema = z.strictObject({
       nova: port.default(8774),
     })
     .prefault({}),
+  /** Whether a standalone cloud's APIs speak TLS, with certificates of the stack's own authority. */
+  tls: boolean.default(false),
   /** Docker engines that take the computes. */
   hosts: hostsSchema,
   /** Where a standalone control plane runs. */

@@ -24,6 +24,7 @@ export interface Outputs {
   openrc: string;
   inventory: string;
   sshConfig?: string;
+  caCertificate?: string;
   nodes?: Record<string, { address?: string; domain: string }>;
 }
 

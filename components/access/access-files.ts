@@ -9,6 +9,8 @@ import { sshPaths } from "../libvirt/ssh-files.ts";
 import type { ControlPlanePlan } from "../standalone/plan.ts";
 import { MICROVERSIONS } from "../standalone/services.ts";
 import { Step } from "../step/step.ts";
+import type { ApiCertificates } from "../tls/api-certificates.ts";
+import { AUTHORITY_FILE } from "./authority.ts";
 import { cloudsYaml, inventory, openrc, stackVariables } from "./documents.ts";
 
 export interface AccessFilesArgs {
@@ -21,19 +23,26 @@ export interface AccessFilesArgs {
   machines: MachinesPlan;
   bmcs: BmcPlan[];
   credentials: pulumi.Output<Credentials>;
+  /** What the APIs speak TLS with, where they do. */
+  certificates?: pulumi.Output<ApiCertificates>;
   /** Changes when the files have to be written again; see components/upkeep. */
   epoch: string;
   /** Docker hosts that computes are on already, by the computes' index. */
   placed?: ReadonlyMap<number, string>;
 }
 
-/** clouds.yaml, openrc, the ansible inventory and the BMCs' password, mode 0600, in the stack's output folder. */
+/**
+ * clouds.yaml, openrc, the ansible inventory, the BMCs' password and the certificate that APIs are verified against, mode
+ * 0600, in the stack's output folder.
+ */
 export class AccessFiles extends pulumi.ComponentResource {
   readonly cloudsYaml: string;
   readonly openrc: string;
   readonly inventory: string;
   /** Where there are nodes. */
   readonly sshConfig?: string;
+  /** Where the APIs speak TLS. */
+  readonly caCertificate?: string;
 
   constructor(name: string, args: AccessFilesArgs, options?: pulumi.ComponentResourceOptions) {
     super("overcloud:index:AccessFiles", name, {}, options);
@@ -43,12 +52,15 @@ export class AccessFiles extends pulumi.ComponentResource {
     this.cloudsYaml = `${directory}/clouds.yaml`;
     this.openrc = `${directory}/openrc`;
     this.inventory = `${directory}/inventory.yml`;
+    const { certificates } = args;
+    if (certificates) this.caCertificate = `${directory}/${AUTHORITY_FILE}`;
     const contents = args.credentials.apply(({ passwords, bmcPassword }) => {
       const access = {
         cloud: stack,
         authUrl: plan.endpoints.keystone.public,
         adminPassword: passwords.admin,
         microversions: MICROVERSIONS,
+        ...(this.caCertificate !== undefined && { authorityFile: this.caCertificate }),
       };
       return JSON.stringify({
         "clouds.yaml": cloudsYaml(access),
@@ -68,7 +80,7 @@ export class AccessFiles extends pulumi.ComponentResource {
       });
     });
     const files = { directory, names: accessFiles(settings) };
-    new Step(
+    const written = new Step(
       "access-files",
       {
         directory: `${directory}/logs`,
@@ -79,6 +91,22 @@ export class AccessFiles extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    if (certificates) {
+      new Step(
+        "ca-certificate",
+        {
+          directory: `${directory}/logs`,
+          run: { action: "access/write", args: { directory, names: [AUTHORITY_FILE] } },
+          remove: { action: "access/forget", args: { directory, names: [AUTHORITY_FILE] } },
+          input: certificates.apply(({ authority }) =>
+            JSON.stringify({ [AUTHORITY_FILE]: authority }),
+          ),
+          rerunOn: [args.epoch],
+        },
+        // Removed before the folder is, and after who used it has others.
+        { parent: this, dependsOn: [written] },
+      );
+    }
     this.registerOutputs({});
   }
 }

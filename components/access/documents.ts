@@ -27,6 +27,8 @@ export interface Access {
    * refuses options that are newer; with one that the cloud does not know yet, it refuses everything.
    */
   microversions: Microversions;
+  /** File with the certificate that the APIs are verified against; left out where they do not speak TLS. */
+  authorityFile?: string;
 }
 
 /** Versions of the two APIs that clients have to be told a default for. */
@@ -35,7 +37,13 @@ export interface Microversions {
   placement: string;
 }
 
-export function cloudsYaml({ cloud, authUrl, adminPassword, microversions }: Access): string {
+export function cloudsYaml({
+  cloud,
+  authUrl,
+  adminPassword,
+  microversions,
+  authorityFile,
+}: Access): string {
   return stringify({
     clouds: {
       [cloud]: {
@@ -52,13 +60,14 @@ export function cloudsYaml({ cloud, authUrl, adminPassword, microversions }: Acc
         identity_api_version: 3,
         compute_default_microversion: microversions.compute,
         placement_default_microversion: microversions.placement,
+        ...(authorityFile !== undefined && { cacert: authorityFile }),
       },
     },
   });
 }
 
 /** For those who source a file instead: the same as clouds.yaml in the client's environment variables. */
-export function openrc({ authUrl, adminPassword, microversions }: Access): string {
+export function openrc({ authUrl, adminPassword, microversions, authorityFile }: Access): string {
   const variables = {
     OS_AUTH_URL: authUrl,
     OS_USERNAME: "admin",
@@ -71,6 +80,7 @@ export function openrc({ authUrl, adminPassword, microversions }: Access): strin
     OS_IDENTITY_API_VERSION: "3",
     OS_COMPUTE_DEFAULT_MICROVERSION: microversions.compute,
     OS_PLACEMENT_DEFAULT_MICROVERSION: microversions.placement,
+    ...(authorityFile !== undefined && { OS_CACERT: authorityFile }),
   };
   const quoted = (value: string) => `'${value.replaceAll("'", `'\\''`)}'`;
   return Object.entries(variables)

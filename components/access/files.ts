@@ -28,6 +28,11 @@ export async function writePrivately(path: string, content: string): Promise<voi
   await rename(`${path}.new`, path);
 }
 
+/** Removes them and nothing else. */
+export const forgetFiles: Action<FilesArgs> = async ({ directory, names }) => {
+  for (const name of names) await rm(join(directory, name), { force: true });
+};
+
 /** Removes them, and the stack's whole folder of outputs and logs with them. */
 export const removeFiles: Action<FilesArgs> = async ({ directory }) => {
   await rm(directory, { recursive: true, force: true });

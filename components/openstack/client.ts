@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import pRetry, { AbortError } from "p-retry";
 import { parse } from "yaml";
 import { z } from "zod";
+import { send } from "./http.ts";
 
 /** An API answered, but not as asked. */
 export class ApiError extends Error {
@@ -34,6 +35,7 @@ const cloudsSchema = z.object({
         user_domain_name: z.string(),
         project_domain_name: z.string(),
       }),
+      cacert: z.string().optional(),
     }),
   ),
 });
@@ -55,6 +57,22 @@ export type ServiceType = "compute" | "network" | "image" | "placement" | "ident
 export interface CloudReference {
   cloudsYaml: string;
   cloud: string;
+}
+
+/** What clouds.yaml says of a cloud. */
+export interface Cloud {
+  auth: z.output<typeof cloudsSchema>["clouds"][string]["auth"];
+  /** Certificate in PEM that its APIs are verified against; without one, those count that the process trusts. */
+  authority?: string;
+}
+
+/** @throws Error where the file or the cloud in it is missing */
+export async function readCloud({ cloudsYaml, cloud }: CloudReference): Promise<Cloud> {
+  const { clouds } = cloudsSchema.parse(parse(await readFile(cloudsYaml, "utf8")));
+  const found = clouds[cloud];
+  if (!found) throw new Error(`${cloudsYaml} has no cloud ${cloud}`);
+  const { auth, cacert } = found;
+  return { auth, ...(cacert !== undefined && { authority: await readFile(cacert, "utf8") }) };
 }
 
 /** The newest API versions that these steps use; without the header the oldest are spoken. */
@@ -84,13 +102,20 @@ export class OpenStackClient {
   readonly #token: string;
   readonly #catalog: Map<string, string>;
   readonly #signal: AbortSignal;
+  readonly #authority: string | undefined;
   /** What is spoken with each service. */
   readonly #versions = new Map(Object.entries(VERSIONS));
 
-  private constructor(token: string, catalog: Map<string, string>, signal: AbortSignal) {
+  private constructor(
+    token: string,
+    catalog: Map<string, string>,
+    signal: AbortSignal,
+    authority: string | undefined,
+  ) {
     this.#token = token;
     this.#catalog = catalog;
     this.#signal = signal;
+    this.#authority = authority;
   }
 
   /**
@@ -99,13 +124,11 @@ export class OpenStackClient {
    * @throws UnreachableError, ApiError
    */
   static async connect(
-    { cloudsYaml, cloud }: CloudReference,
+    reference: CloudReference,
     signal: AbortSignal,
     patienceSeconds = 15,
   ): Promise<OpenStackClient> {
-    const { clouds } = cloudsSchema.parse(parse(await readFile(cloudsYaml, "utf8")));
-    const auth = clouds[cloud]?.auth;
-    if (!auth) throw new Error(`${cloudsYaml} has no cloud ${cloud}`);
+    const { auth, authority } = await readCloud(reference);
     const body = {
       auth: {
         identity: {
@@ -127,7 +150,7 @@ export class OpenStackClient {
     const response = await pRetry(
       async () => {
         try {
-          return await request("POST", url, signal, {}, body);
+          return await request("POST", url, { signal, authority }, {}, body);
         } catch (error) {
           throw error instanceof UnreachableError ? error : new AbortError(error as Error);
         }
@@ -148,7 +171,12 @@ export class OpenStackClient {
           .map((endpoint): [string, string] => [type, endpoint.url]),
       ),
     );
-    return new OpenStackClient(response.headers.get("x-subject-token") ?? "", catalog, signal);
+    return new OpenStackClient(
+      response.headers.get("x-subject-token") ?? "",
+      catalog,
+      signal,
+      authority,
+    );
   }
 
   /** @throws UnreachableError, ApiError; also where the answer leaves out what the service itself could not get at */
@@ -200,7 +228,7 @@ export class OpenStackClient {
     const headers: Record<string, string> = { "x-auth-token": this.#token };
     if (version) headers["openstack-api-version"] = `${service} ${version}`;
     try {
-      return await request(method, `${base}${path}`, this.#signal, headers, body);
+      return await request(method, `${base}${path}`, this.#way, headers, body);
     } catch (error) {
       // An older release: from now on the newest that it has.
       if (!(error instanceof ApiError && error.status === 406 && version)) throw error;
@@ -211,24 +239,35 @@ export class OpenStackClient {
     }
   }
 
+  get #way(): Way {
+    return { signal: this.#signal, authority: this.#authority };
+  }
+
   async #newest(base: string): Promise<string> {
     const headers = { "x-auth-token": this.#token };
-    const answer = await request("GET", `${base}/`, this.#signal, headers);
+    const answer = await request("GET", `${base}/`, this.#way, headers);
     return discoverySchema.parse(await answer.json());
   }
+}
+
+/** How an API is asked. */
+interface Way {
+  signal: AbortSignal;
+  /** See Cloud. */
+  authority: string | undefined;
 }
 
 async function request(
   method: string,
   url: string,
-  signal: AbortSignal,
+  { signal, authority }: Way,
   headers: Record<string, string>,
   body?: unknown,
 ): Promise<Response> {
   const binary = body instanceof Uint8Array;
   let response: Response;
   try {
-    response = await fetch(url, {
+    const question = {
       method,
       headers: {
         ...headers,
@@ -238,7 +277,8 @@ async function request(
       },
       ...(body !== undefined && { body: binary ? new Uint8Array(body) : JSON.stringify(body) }),
       signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
-    });
+    };
+    response = await send(url, question, authority);
   } catch (error) {
     if (isRefused(error)) throw new UnreachableError(url, error);
     if (error instanceof DOMException && error.name === "TimeoutError" && !signal.aborted) {
@@ -253,8 +293,8 @@ async function request(
 }
 
 function isRefused(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined;
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const refusal = error instanceof Error ? (error.cause ?? error) : undefined;
+  const code = refusal instanceof Error && "code" in refusal ? String(refusal.code) : "";
   return ["ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_SOCKET"].includes(
     code,
   );

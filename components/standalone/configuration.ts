@@ -5,15 +5,18 @@ import { OVERLAY_MTU } from "../container/network.ts";
 import type { Files } from "../container/uploads.ts";
 import type { Account, Credentials } from "../credentials/derive.ts";
 import { renderIni, type Ini } from "../ini.ts";
+import type { ApiCertificates } from "../tls/api-certificates.ts";
 import type { ControlPlanePlan } from "./plan.ts";
 import { neutronSize, novaSize, sizeControlPlane } from "./size.ts";
 import {
+  apiOf,
   APIS,
   OVN_NORTHBOUND_PORT,
   OVN_SOUTHBOUND_PORT,
   REGION,
   type ServiceName,
 } from "./services.ts";
+import { clientTls, serverTls, tlsFiles } from "./tls-files.ts";
 
 /**
  * The configuration of a standalone control plane: what the image's own files leave open, which is addresses,
@@ -23,15 +26,27 @@ export class Configuration {
   readonly #settings: Settings;
   readonly #plan: ControlPlanePlan;
   readonly #credentials: Credentials;
+  readonly #certificates: ApiCertificates | undefined;
 
-  constructor(settings: Settings, plan: ControlPlanePlan, credentials: Credentials) {
+  /** @param certificates what the APIs speak TLS with; left out where they do not */
+  constructor(
+    settings: Settings,
+    plan: ControlPlanePlan,
+    credentials: Credentials,
+    certificates?: ApiCertificates,
+  ) {
     this.#settings = settings;
     this.#plan = plan;
     this.#credentials = credentials;
+    this.#certificates = certificates;
   }
 
   /** What is uploaded into the container of a service. */
   filesOf(service: ServiceName): Files {
+    return { ...this.#ownFiles(service), ...this.#tlsFiles(service) };
+  }
+
+  #ownFiles(service: ServiceName): Files {
     switch (service) {
       case "mariadb":
         return { "/etc/overcloud/mariadb/accounts.sql": this.#accountsSql() };
@@ -57,6 +72,13 @@ export class Configuration {
     }
   }
 
+  #tlsFiles(service: ServiceName): Files {
+    const api = apiOf(service);
+    if (api !== undefined) return serverTls(api, this.#certificates);
+    const asks = service === "nova-scheduler" || service === "nova-conductor";
+    return asks ? clientTls("nova", this.#certificates) : {};
+  }
+
   /** What every simulated compute is given. */
   computeConnection(): ComputeConnection {
     const { compute, networking } = this.#settings;
@@ -67,6 +89,7 @@ export class Configuration {
           ...this.#novaCommon(),
           simulation: simulationOf(compute),
         }),
+        ...clientTls("nova", this.#certificates),
       },
       agent: {
         "/etc/neutron/neutron.conf.d/50-stack.conf": renderIni(this.#openvswitchAgent()),
@@ -161,7 +184,14 @@ export class Configuration {
         ...neutronSize(sizeControlPlane(this.#settings)),
         // What is left for servers is less by the tunnels' headers; neutron works that out.
         ...(this.#plan.tunnelNetwork && { global_physnet_mtu: OVERLAY_MTU }),
+        ...(this.#certificates && { use_ssl: true }),
       },
+      ...(this.#certificates && {
+        ssl: {
+          cert_file: tlsFiles("neutron").certificate,
+          key_file: tlsFiles("neutron").privateKey,
+        },
+      }),
       database: { connection: this.#database("neutron") },
       keystone_authtoken: this.#tokenValidation("neutron"),
       nova: { ...this.#identity("neutron"), endpoint_type: "internal" },
@@ -225,7 +255,7 @@ export class Configuration {
   /** What all nova services share, computes included. */
   #novaCommon(): Ini {
     const { compute } = this.#settings;
-    const internal = { valid_interfaces: "internal", region_name: REGION };
+    const internal = { valid_interfaces: "internal", region_name: REGION, ...this.#trust("nova") };
     return {
       DEFAULT: {
         transport_url: this.#messageBus(),
@@ -248,6 +278,8 @@ export class Configuration {
       database: { connection: this.#database("nova") },
       cache: this.#cache(),
       keystone_authtoken: this.#tokenValidation("nova"),
+      // nova-api asks keystone in the name of its users, too.
+      ...(this.#certificates && { keystone: this.#trust("nova") }),
     };
   }
 
@@ -284,6 +316,11 @@ export class Configuration {
     return `${this.#plan.addresses.memcached}:11211`;
   }
 
+  /** What has a client of the APIs verify them. */
+  #trust(user: "placement" | "glance" | "neutron" | "nova"): { cafile?: string } {
+    return this.#certificates ? { cafile: tlsFiles(user).authority } : {};
+  }
+
   #identity(user: "placement" | "glance" | "neutron" | "nova") {
     return {
       auth_type: "password",
@@ -294,6 +331,7 @@ export class Configuration {
       project_domain_name: "Default",
       project_name: "service",
       region_name: REGION,
+      ...this.#trust(user),
     };
   }
 

@@ -16,7 +16,12 @@ import { Configuration } from "./configuration.ts";
 import { placeInContainers } from "./containers.ts";
 import type { StandaloneMachines } from "./machines.ts";
 import { placeOnNode } from "./node.ts";
-import { planControlPlane, planStandaloneMachines, type ControlPlanePlan } from "./plan.ts";
+import {
+  planControlPlane,
+  planStandaloneMachines,
+  tlsNames,
+  type ControlPlanePlan,
+} from "./plan.ts";
 
 export interface StandaloneControlPlaneArgs extends ControlPlaneArgs {
   /** How virtual machines are made; needed where the settings ask for some. */
@@ -52,9 +57,16 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
     this.endpoints = Object.fromEntries(
       Object.entries(plan.endpoints).map(([api, urls]) => [api, urls.public]),
     );
-    const configuration = args.credentials.apply(
-      (credentials) => new Configuration(settings, plan, credentials),
-    );
+    const certificates = settings.tls
+      ? args.credentials.apply(async ({ tlsKeys }) => {
+          // Loaded where it is needed alone: every preview and update of a cloud without starts faster.
+          const { apiCertificates } = await import("../tls/api-certificates.ts");
+          return apiCertificates(settings.names, tlsKeys, tlsNames(plan));
+        })
+      : undefined;
+    const configuration = pulumi
+      .all([args.credentials, certificates])
+      .apply(([credentials, made]) => new Configuration(settings, plan, credentials, made));
     this.computeConnection = pulumi.secret(configuration.apply((c) => c.computeConnection()));
 
     const network = new docker.Network(
@@ -90,6 +102,7 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
         machines,
         bmcs,
         credentials: args.credentials,
+        ...(certificates && { certificates }),
         epoch: args.epoch,
         ...(args.placed && { placed: args.placed }),
       },

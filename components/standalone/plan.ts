@@ -4,7 +4,7 @@ import type { ApiName, Settings } from "../../config/schema.ts";
 import { runsOnNode, type Placement } from "../../config/standalone.ts";
 import { TUNNELS_NAME } from "../names.ts";
 import { planMachines, type MachinesPlan } from "../libvirt/plan.ts";
-import { checkCommand, CHECKS, type Check } from "./health.ts";
+import { checkCommand, checkOf, type Check } from "./health.ts";
 import {
   APIS,
   offsetOf,
@@ -68,7 +68,8 @@ const VOLUMES: Partial<Record<ServiceName, string>> = {
 const OVN_SERVICES: readonly ServiceName[] = ["ovn-nb-db", "ovn-sb-db", "ovn-northd"];
 
 export function planControlPlane(settings: Settings): ControlPlanePlan {
-  const { names, network, networking, ports, standalone, hosts } = settings;
+  const { names, network, networking, ports, standalone, hosts, tls } = settings;
+  const scheme = tls ? "https" : "http";
   const { placement } = standalone;
   const node = nodeAddress(settings);
   // Gates first: a container can only wait for one that was declared before it.
@@ -80,8 +81,8 @@ export function planControlPlane(settings: Settings): ControlPlanePlan {
   ) as Record<ServiceName, string>;
   const endpoints = Object.fromEntries(
     Object.entries(APIS).map(([api, { service, port, path }]) => {
-      const internal = `http://${addresses[service]}:${port}${path}`;
-      const published = `http://127.0.0.1:${ports[api as ApiName]}${path}`;
+      const internal = `${scheme}://${addresses[service]}:${port}${path}`;
+      const published = `${scheme}://127.0.0.1:${ports[api as ApiName]}${path}`;
       return [api, { public: placement === "node" ? internal : published, internal }];
     }),
   ) as ControlPlanePlan["endpoints"];
@@ -114,13 +115,25 @@ export function planControlPlane(settings: Settings): ControlPlanePlan {
           .map(([api, { port }]) => ({ internal: port, external: ports[api as ApiName] })),
         ...(path && { volume: { name: `${names}-${name}`, path } }),
         environment: environmentOf(name, addresses),
-        check: CHECKS[name],
-        healthcheck: healthcheckOf(name),
+        check: checkOf(name, tls),
+        healthcheck: healthcheckOf(name, tls),
         gates: GATES.includes(name),
         graceSeconds: name === "mariadb" || name === "rabbitmq" ? 30 : 10,
       };
     }),
   };
+}
+
+/** What clients of each API call it: its address in the stack's network, and this machine's own names. */
+export function tlsNames({
+  addresses,
+}: Pick<ControlPlanePlan, "addresses">): Record<ApiName, string[]> {
+  return Object.fromEntries(
+    Object.entries(APIS).map(([api, { service }]) => [
+      api,
+      [addresses[service], "127.0.0.1", "localhost"],
+    ]),
+  ) as Record<ApiName, string[]>;
 }
 
 /** Virtual machines of a standalone stack; the plan is empty for one that has none. */
@@ -167,9 +180,9 @@ function environmentOf(
   };
 }
 
-function healthcheckOf(name: ServiceName): ServicePlan["healthcheck"] {
+function healthcheckOf(name: ServiceName, tls: boolean): ServicePlan["healthcheck"] {
   return {
-    test: ["CMD", ...checkCommand(CHECKS[name])],
+    test: ["CMD", ...checkCommand(checkOf(name, tls))],
     intervalSeconds: GATES.includes(name) ? 2 : 30,
   };
 }

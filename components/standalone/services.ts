@@ -45,6 +45,11 @@ export const APIS: Record<ApiName, Api> = {
   nova: { service: "nova-api", port: 8774, type: "compute", path: "/v2.1" },
 };
 
+/** The API that a service answers, if any. */
+export function apiOf(service: ServiceName): ApiName | undefined {
+  return (Object.keys(APIS) as ApiName[]).find((api) => APIS[api].service === service);
+}
+
 export const REGION = "RegionOne";
 
 /** What clients speak with a standalone cloud. From nova's 2.95 on an evacuated server stays stopped on its new host. */

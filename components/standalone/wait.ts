@@ -5,9 +5,11 @@ import { novaServices } from "../openstack/compute.ts";
 import {
   ApiError,
   OpenStackClient,
+  readCloud,
   UnreachableError,
   type CloudReference,
 } from "../openstack/client.ts";
+import { send } from "../openstack/http.ts";
 
 export interface WaitForApisArgs extends CloudReference {
   /** API name to URL. */
@@ -36,6 +38,7 @@ export const waitForApis: Action<WaitForApisArgs> = async (
   { report, signal },
 ) => {
   const since = await gatesHealthy(inspectGates, report, signal);
+  const { authority } = await readCloud({ cloudsYaml, cloud });
   const pending = new Map(Object.entries(endpoints));
   const total = pending.size + REPORTING.length;
   const progress = (names: string[]) =>
@@ -46,7 +49,7 @@ export const waitForApis: Action<WaitForApisArgs> = async (
     const before = pending.size;
     await Promise.all(
       [...pending].map(async ([name, url]) => {
-        if (await answers(url, signal)) pending.delete(name);
+        if (await answers(url, signal, authority)) pending.delete(name);
       }),
     );
     if (pending.size < before) progress([...pending.keys(), ...REPORTING]);
@@ -115,10 +118,14 @@ function reportedSince(updatedAt: string | null, since: number): boolean {
   return updatedAt !== null && Date.parse(`${updatedAt}Z`) > since;
 }
 
-async function answers(url: string, signal: AbortSignal): Promise<boolean> {
+async function answers(
+  url: string,
+  signal: AbortSignal,
+  authority: string | undefined,
+): Promise<boolean> {
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
-    return (await fetch(url, { signal: limit })).status < 500;
+    return (await send(url, { signal: limit }, authority)).status < 500;
   } catch {
     signal.throwIfAborted();
     return false;

@@ -4,6 +4,7 @@ import type { Action } from "./action.ts";
 export const actions: Record<string, () => Promise<Action<never>>> = {
   "credentials/generate": async () => (await import("../credentials/generate.ts")).generateSeed,
   "access/write": async () => (await import("../access/files.ts")).writeFiles,
+  "access/forget": async () => (await import("../access/files.ts")).forgetFiles,
   "access/remove": async () => (await import("../access/files.ts")).removeFiles,
   "standalone/wait": async () => (await import("../standalone/wait.ts")).waitForApis,
   "standalone/wait-for-node": async () =>

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { before, describe, it } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { planComputes } from "../../components/compute/plan.ts";
 import { COMPUTE_CAPABILITIES } from "../../components/compute/parent.ts";
@@ -33,6 +35,7 @@ const EVERY_SECRET = [
   ...Object.values(credentials.passwords),
   ...Object.values(credentials.fernetKeys),
   ...Object.values(credentials.credentialKeys),
+  ...Object.values(credentials.tlsKeys).map((pem) => pem.split("\n")[1] ?? ""),
 ];
 
 /** What the providers answer. */
@@ -405,6 +408,77 @@ for (const preview of [true, false]) {
     });
   }
 }
+
+describe("a stack whose APIs speak TLS", () => {
+  const inputsOf = ({ resources }: Awaited<ReturnType<typeof deploy>>) =>
+    new Map(resources.map(({ name, type, inputs }) => [`${type} ${name}`, inputs]));
+
+  for (const raw of [{}, { standalone: { placement: "node" } }]) {
+    it(`differs in what speaks or asks, and in nothing else (${JSON.stringify(raw)})`, async () => {
+      const plain = inputsOf(await deploy(raw));
+      const tls = inputsOf(await deploy({ ...raw, tls: true }));
+      const changed = [...tls].flatMap(([key, inputs]) => {
+        const before = plain.get(key) ?? {};
+        const keys = new Set([...Object.keys(before), ...Object.keys(inputs)]);
+        const different = [...keys].filter(
+          (each) => !isDeepStrictEqual(before[each], inputs[each]),
+        );
+        return different.length > 0 ? [`${key.split(" ")[1]}: ${different.sort().join(" ")}`] : [];
+      });
+      const onNode = "standalone" in raw;
+      assert.deepEqual(
+        changed.filter((each) => !/^(ca-certificate|wait-for|access-files)/.test(each)).sort(),
+        onNode
+          ? [
+              "compute-0: uploads",
+              "compute-1: uploads",
+              "controller-0-seed: name",
+              "controller-0-seed: stdin",
+              "controller-0: cloudinit",
+            ]
+          : [
+              "compute-0: uploads",
+              "compute-1: uploads",
+              "glance: healthcheck uploads",
+              "keystone: healthcheck uploads",
+              "neutron-server: healthcheck uploads",
+              "nova-api: healthcheck uploads",
+              "nova-conductor: uploads",
+              "nova-scheduler: uploads",
+              "placement: healthcheck uploads",
+            ],
+      );
+    });
+  }
+
+  it("shows no key to who reads its state or its plan, on a preview or an update", async () => {
+    for (const preview of [true, false]) {
+      for (const placement of ["containers", "node"]) {
+        const { resources } = await deploy({ tls: true, standalone: { placement } }, preview);
+        for (const { readable, name } of resources) {
+          for (const secret of EVERY_SECRET) assert.ok(!readable.includes(secret), name);
+        }
+      }
+    }
+  });
+
+  it("has the certificate of its authority beside clouds.yaml, and removes it before the folder", async () => {
+    const { the, before: waitsFor, controlPlane, endpoints } = await deploy({ tls: true });
+    assert.equal(controlPlane.access.caCertificate, "/out/lab/ca.pem");
+    for (const url of Object.values(endpoints)) assert.match(url, /^https:/);
+    const certificate = the(COMMAND, "ca-certificate");
+    const written = JSON.parse(certificate.inputs["stdin"] as string) as Record<string, string>;
+    assert.ok(new X509Certificate(written["ca.pem"] ?? "").ca);
+    assert.ok(waitsFor(certificate).includes(the(COMMAND, "access-files").urn));
+    assert.deepEqual(
+      specificationsOf(certificate).map(({ key, action }) => [key, action]),
+      [
+        ["create", "access/write"],
+        ["delete", "access/forget"],
+      ],
+    );
+  });
+});
 
 describe("what a component gives to others", () => {
   it("is secret where it holds passwords", async () => {

@@ -448,6 +448,7 @@ describe("settings that are right", () => {
         tenantCidr: "10.100.0.0/16",
       },
       ports: { keystone: 5000, placement: 8778, glance: 9292, neutron: 9696, nova: 8774 },
+      tls: false,
       hosts: [],
       standalone: {
         placement: "containers",

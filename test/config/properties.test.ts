@@ -37,6 +37,7 @@ const rawSettings = fc.record(
     names: maybe(fc.stringMatching(/^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/)),
     computes: maybe(fc.oneof(fc.integer({ min: 0, max: 1000 }), fc.integer(), fc.double())),
     networking: maybe(fc.constantFrom("ovn", "ovs", "none")),
+    tls: maybe(fc.boolean()),
     scaleDown: maybe(fc.constantFrom("refuse", "evacuate", "delete")),
     network: maybe(block({ cidr, tunnelCidr: cidr, tenantCidr: cidr })),
     ports: maybe(block({ keystone: port, nova: port, glance: port })),

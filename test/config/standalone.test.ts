@@ -30,7 +30,7 @@ const one = async (raw: Raw, host: Partial<HostFacts> = {}) => {
 
 describe("the settings of a standalone control plane", () => {
   it("are taken for either placement, with bare metal or without", async () => {
-    for (const raw of [{}, NODE, { baremetal: 100 }, { ...NODE, baremetal: 1 }]) {
+    for (const raw of [{}, NODE, { baremetal: 100 }, { ...NODE, baremetal: 1, tls: true }]) {
       assert.deepEqual(await problemsOf(raw), []);
     }
   });
@@ -39,6 +39,7 @@ describe("the settings of a standalone control plane", () => {
     ["another placement", "standalone.placement", { standalone: { placement: "vm" } }],
     ["a tiny node", "standalone.node.memoryMb", { standalone: { node: { memoryMb: 1024 } } }],
     ["a node without data", "standalone.node.dataGb", { standalone: { node: { dataGb: 0 } } }],
+    ["a word for TLS", "tls", { tls: "yes" }],
     ["101 machines", "baremetal", { baremetal: 101 }],
     ["a confirmation of nothing", "confirm.movePlacement", { confirm: { movePlacement: "yes" } }],
   ] as [string, string, Raw][]) {
@@ -88,6 +89,11 @@ describe("the settings of a standalone control plane", () => {
   it("refuse bare metal beside an overcloud", async () => {
     const problems = await problemsOf({ controlPlane: "tripleo", baremetal: 1 });
     assert.ok(problems.some((each) => each.startsWith("baremetal is for controlPlane standalone")));
+  });
+
+  it("refuse TLS of ours for an overcloud's APIs", async () => {
+    const problems = await problemsOf({ controlPlane: "tripleo", tls: true });
+    assert.ok(problems.some((each) => each.startsWith("tls is for controlPlane standalone")));
   });
 });
 

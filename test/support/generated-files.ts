@@ -30,8 +30,14 @@ import { specificationSchema } from "../../components/step/specification.ts";
 import { Configuration } from "../../components/standalone/configuration.ts";
 import { controlNodeOf } from "../../components/standalone/control-node.ts";
 import { seedDocuments } from "../../components/standalone/node.ts";
-import { planControlPlane, planStandaloneMachines } from "../../components/standalone/plan.ts";
+import {
+  planControlPlane,
+  planStandaloneMachines,
+  tlsNames,
+  type ControlPlanePlan,
+} from "../../components/standalone/plan.ts";
 import { SERVICES } from "../../components/standalone/services.ts";
+import { apiCertificates } from "../../components/tls/api-certificates.ts";
 import type { Settings } from "../../config/schema.ts";
 import { parseIni } from "./ini.ts";
 
@@ -56,10 +62,15 @@ export function checkFiles(settings: Settings, stack: string): void {
   }
 }
 
+function configurationOf(settings: Settings, plan: ControlPlanePlan): Configuration {
+  const made = settings.tls && apiCertificates(settings.names, credentials.tlsKeys, tlsNames(plan));
+  return new Configuration(settings, plan, credentials, ...(made ? [made] : []));
+}
+
 function checkConfiguration(settings: Settings, stack: string): void {
   if (settings.controlPlane === "tripleo") return;
   const plan = planControlPlane(settings);
-  const configuration = new Configuration(settings, plan, credentials);
+  const configuration = configurationOf(settings, plan);
   const { nova, agent } = configuration.computeConnection();
   const files: Record<string, string> = { ...nova, ...agent };
   for (const service of SERVICES) Object.assign(files, configuration.filesOf(service));
@@ -105,7 +116,7 @@ function checkStandalone(settings: Settings, stack: string): void {
   );
   checkMachines(machines, settings);
   if (!controlNodeOf(machines)) return;
-  const configuration = new Configuration(settings, plan, credentials);
+  const configuration = configurationOf(settings, plan);
   const seed = seedDocuments(machines, plan, configuration, credentials);
   nodeSeedSchema.parse(JSON.parse(seed["node.json"] ?? ""));
 }

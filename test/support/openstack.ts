@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server as HttpServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -9,6 +10,7 @@ import { cloudsYaml } from "../../components/access/documents.ts";
 import type { CloudReference } from "../../components/openstack/client.ts";
 import { MICROVERSIONS } from "../../components/standalone/services.ts";
 import type { Action, ActionContext } from "../../components/step/action.ts";
+import type { ApiCertificates } from "../../components/tls/api-certificates.ts";
 
 export interface FakeService {
   id: string;
@@ -118,15 +120,20 @@ export class FakeOpenStack {
   readonly url: string;
   readonly #http: HttpServer;
   readonly #folder: string;
+  readonly #authorityFile: string | undefined;
   readonly #token = randomUUID();
 
-  private constructor(http: HttpServer) {
+  private constructor(http: HttpServer, certificates: ApiCertificates | undefined) {
     this.#http = http;
-    this.url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+    this.url = `${certificates ? "https" : "http"}://127.0.0.1:${(http.address() as AddressInfo).port}`;
     this.#folder = mkdtempSync(path.join(tmpdir(), "overcloud-openstack-"));
     const file = path.join(this.#folder, "clouds.yaml");
     this.cloud = { cloudsYaml: file, cloud: "fake" };
     this.marker = path.join(this.#folder, "scale-down.pending");
+    if (certificates) {
+      this.#authorityFile = path.join(this.#folder, "ca.pem");
+      writeFileSync(this.#authorityFile, certificates.authority);
+    }
     this.#writeAccess(PASSWORD);
     http.on("request", (request, response) => {
       void this.#answer(request).then((answer) => {
@@ -141,10 +148,12 @@ export class FakeOpenStack {
     });
   }
 
-  static async start(): Promise<FakeOpenStack> {
-    const http = createServer();
+  /** @param certificates what it speaks TLS with; left out for a cloud that does not */
+  static async start(certificates?: ApiCertificates): Promise<FakeOpenStack> {
+    const { certificate: cert, privateKey: key } = certificates?.apis.keystone ?? {};
+    const http = certificates ? createTlsServer({ cert, key }) : createServer();
     await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-    return new FakeOpenStack(http);
+    return new FakeOpenStack(http, certificates);
   }
 
   async stop(): Promise<void> {
@@ -160,8 +169,14 @@ export class FakeOpenStack {
 
   #writeAccess(adminPassword: string): void {
     const authUrl = `${this.url}/identity/v3`;
-    const access = { cloud: "fake", authUrl, adminPassword, microversions: MICROVERSIONS };
-    writeFileSync(this.cloud.cloudsYaml, cloudsYaml(access), { mode: 0o600 });
+    const text = cloudsYaml({
+      cloud: "fake",
+      authUrl,
+      adminPassword,
+      microversions: MICROVERSIONS,
+      ...(this.#authorityFile !== undefined && { authorityFile: this.#authorityFile }),
+    });
+    writeFileSync(this.cloud.cloudsYaml, text, { mode: 0o600 });
   }
 
   usePassword(password: string): void {
@@ -665,8 +680,11 @@ export class FakeOpenStack {
   }
 }
 
-export async function withCloud(work: (cloud: FakeOpenStack) => Promise<void>): Promise<void> {
-  const cloud = await FakeOpenStack.start();
+export async function withCloud(
+  work: (cloud: FakeOpenStack) => Promise<void>,
+  certificates?: ApiCertificates,
+): Promise<void> {
+  const cloud = await FakeOpenStack.start(certificates);
   try {
     await work(cloud);
   } finally {

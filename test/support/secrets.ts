@@ -19,10 +19,16 @@ export async function everySecret(stack: ScratchStack): Promise<string[]> {
     .object({ outputs: z.object({ stdout: z.object({ plaintext: z.string() }) }) })
     .parse(generated);
   const seed = JSON.parse(JSON.parse(outputs.stdout.plaintext) as string) as string;
-  const { passwords, fernetKeys, credentialKeys } = deriveCredentials(seed);
+  const { passwords, fernetKeys, credentialKeys, tlsKeys } = deriveCredentials(seed);
   const openrc = readFileSync((await stack.outputs()).openrc, "utf8");
   assert.ok(openrc.includes(passwords.admin), "the seed is the one in use");
-  return [seed, ...[passwords, fernetKeys, credentialKeys].flatMap((each) => Object.values(each))];
+  // Of a key in PEM, the line that is the key.
+  const keys = Object.values(tlsKeys).map((pem) => pem.split("\n")[1] ?? "");
+  return [
+    seed,
+    ...[passwords, fernetKeys, credentialKeys].flatMap((each) => Object.values(each)),
+    ...keys,
+  ];
 }
 
 /**

@@ -54,6 +54,14 @@ describe("clouds.yaml", () => {
     });
   });
 
+  it("says what the APIs are verified against, where they speak TLS", () => {
+    const access = { cloud: "dev", authUrl: "https://127.0.0.1:5000/v3", adminPassword: "pw" };
+    const { clouds } = parse(
+      cloudsYaml({ ...access, microversions, authorityFile: "/out/dev/ca.pem" }),
+    ) as { clouds: Record<string, { cacert: string }> };
+    assert.equal(clouds["dev"]?.cacert, "/out/dev/ca.pem");
+  });
+
   it("holds any name and password as it is, and as text", () => {
     fc.assert(
       fc.property(password, password, (cloud, adminPassword) => {
@@ -92,11 +100,14 @@ describe("openrc", () => {
 
   it("gives a shell's children what clouds.yaml says", () => {
     const authUrl = "http://127.0.0.1:5001/v3";
+    const authorityFile = "/out of/dev/ca.pem";
     const access = { cloud: "dev", authUrl, adminPassword: nasty, microversions };
     const { clouds } = parse(cloudsYaml(access)) as {
       clouds: { dev: { auth: Record<string, string> } };
     };
-    const variables = sourced(openrc(access));
+    const variables = sourced(openrc({ ...access, authorityFile }));
+    assert.equal(variables["OS_CACERT"], authorityFile);
+    assert.equal(sourced(openrc(access))["OS_CACERT"], undefined);
     for (const [key, value] of Object.entries(clouds.dev.auth)) {
       assert.equal(variables[`OS_${key.toUpperCase()}`], value, key);
     }

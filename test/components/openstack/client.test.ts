@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { OpenStackClient } from "../../../components/openstack/client.ts";
+import { parse } from "yaml";
+import {
+  ApiError,
+  OpenStackClient,
+  UnreachableError,
+  type CloudReference,
+} from "../../../components/openstack/client.ts";
 import { novaServices } from "../../../components/openstack/compute.ts";
 import { withCloud } from "../../support/openstack.ts";
+import { certificatesOf } from "../../support/tls.ts";
 
 describe("the client of an older release", () => {
   it("finds out once what that speaks, and speaks it from then on", () =>
@@ -31,3 +39,46 @@ describe("the client of an older release", () => {
       await assert.rejects(change, /answered 404: services have no UUID/);
     }));
 });
+
+describe("the client of a cloud that speaks TLS", () => {
+  const connect = (cloud: { cloud: CloudReference }) =>
+    OpenStackClient.connect(cloud.cloud, AbortSignal.timeout(10_000), 0);
+
+  it("asks, sends and deletes as without", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      const client = await connect(cloud);
+      const [first] = await novaServices(client);
+      await client.put("compute", `/os-services/${first?.id}`, { status: "disabled" });
+      assert.equal(cloud.service("compute-0")?.status, "disabled");
+      await client.delete("compute", "/servers/nobody");
+      await assert.rejects(client.put("compute", "/os-services/nobody", {}), ApiError);
+    }, certificatesOf()));
+
+  it("asks nobody whom the stack's authority does not know", () =>
+    withCloud(async (cloud) => {
+      const stranger = certificatesOf("a seed of another stack, which is long enough").authority;
+      const { cacert } = (parse(readFileSync(cloud.cloud.cloudsYaml, "utf8")) as Clouds).clouds
+        .fake;
+      writeFileSync(cacert, stranger);
+      await assert.rejects(connect(cloud), { code: /UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/ });
+      assert.deepEqual(cloud.requests, []);
+    }, certificatesOf()));
+
+  it("knows that a cloud is gone, and waits no longer than it was told", () =>
+    withCloud(async (cloud) => {
+      await cloud.disappear();
+      await assert.rejects(connect(cloud), UnreachableError);
+    }, certificatesOf()));
+
+  it("gives up on an API that hangs", () =>
+    withCloud(async (cloud) => {
+      cloud.hangs = true;
+      const impatient = OpenStackClient.connect(cloud.cloud, AbortSignal.timeout(300));
+      await assert.rejects(impatient, { name: "TimeoutError" });
+    }, certificatesOf()));
+});
+
+interface Clouds {
+  clouds: { fake: { cacert: string } };
+}

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { createFirstObjects } from "../../../components/standalone/first-objects.ts";
 import { waitForApis } from "../../../components/standalone/wait.ts";
 import { perform, withCloud, type FakeOpenStack } from "../../support/openstack.ts";
+import { certificatesOf } from "../../support/tls.ts";
 
 const TENANT = "10.100.0.0/16";
 
@@ -149,6 +150,12 @@ describe("waiting for the APIs", { concurrency: true }, () => {
       withConductors(cloud);
       assert.deepEqual((await wait(cloud)).result, { services: 5 });
     }));
+
+  it("verifies who answers, where they speak TLS", () =>
+    withCloud(async (cloud) => {
+      withConductors(cloud);
+      assert.deepEqual((await wait(cloud)).result, { services: 5 });
+    }, certificatesOf()));
 
   it("goes on while one fails or is not there", () =>
     withCloud(async (cloud) => {

@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { ACCOUNTS, deriveCredentials } from "../../../components/credentials/derive.ts";
 import { Configuration } from "../../../components/standalone/configuration.ts";
 import { planControlPlane } from "../../../components/standalone/plan.ts";
 import { SERVICES, type ServiceName } from "../../../components/standalone/services.ts";
+import { PROJECT_DIRECTORY } from "../../../components/project.ts";
 import { parseIni } from "../../support/ini.ts";
 import { settingsOf } from "../../support/settings.ts";
+import { certificatesOf } from "../../support/tls.ts";
 
-const credentials = deriveCredentials("0123456789abcdefghijklmnopqrstuvwxyz");
+const SEED = "0123456789abcdefghijklmnopqrstuvwxyz";
+const credentials = deriveCredentials(SEED);
 const { passwords } = credentials;
 
 function configure(networking: string, raw: Record<string, unknown> = {}) {
@@ -251,6 +256,92 @@ for (const networking of ["ovn", "ovs"]) {
     });
   });
 }
+
+describe("the configuration of APIs that speak TLS", () => {
+  for (const placement of ["containers", "node"]) {
+    const settings = settingsOf({ tls: true, standalone: { placement } });
+    const plan = planControlPlane(settings);
+    const certificates = certificatesOf(SEED, settings);
+    const configuration = new Configuration(settings, plan, credentials, certificates);
+    const files = Object.fromEntries(
+      SERVICES.map((name) => [name, configuration.filesOf(name)]),
+    ) as Record<ServiceName, Record<string, string>>;
+    const compute = configuration.computeConnection().nova;
+
+    it(`gives each its own key, and the authority's to nobody (${placement})`, () => {
+      const lines = Object.entries(credentials.tlsKeys).map(([party, pem]) => ({
+        party,
+        line: pem.split("\n")[1] ?? assert.fail("no key"),
+      }));
+      const holders = (text: string) =>
+        lines.filter(({ line }) => text.includes(line)).map(({ party }) => party);
+      const held = SERVICES.map((name) => [name, holders(JSON.stringify(files[name]))] as const);
+      assert.deepEqual(
+        held.filter(([, parties]) => parties.length > 0),
+        [
+          ["keystone", ["keystone"]],
+          ["placement", ["placement"]],
+          ["glance", ["glance"]],
+          ["neutron-server", ["neutron"]],
+          ["nova-api", ["nova"]],
+        ],
+      );
+      assert.deepEqual(holders(JSON.stringify(compute)), []);
+    });
+
+    it(`has every client verify by a file that it is given (${placement})`, () => {
+      const readers = { ...files, compute };
+      for (const [reader, own] of Object.entries(readers)) {
+        for (const [file, content] of Object.entries(own)) {
+          if (!file.endsWith("50-stack.conf") || file.includes("rabbitmq")) continue;
+          for (const [section, options] of Object.entries(parseIni(content))) {
+            const { auth_url: url, cafile } = options;
+            if (url === undefined && cafile === undefined) continue;
+            if (url !== undefined) assert.match(url, /^https:/);
+            assert.equal(own[cafile ?? ""], certificates.authority, `${reader} [${section}]`);
+          }
+        }
+      }
+      const {
+        glance,
+        neutron,
+        placement,
+        service_user: user,
+      } = parseIni(compute["/etc/nova/nova.conf.d/50-stack.conf"] ?? "");
+      for (const section of [glance, neutron, placement, user]) assert.ok(section?.["cafile"]);
+    });
+
+    it(`has neutron's own server read what it is given (${placement})`, () => {
+      const own = files["neutron-server"];
+      const { DEFAULT, ssl } = parseIni(own["/etc/neutron/neutron.conf.d/50-stack.conf"] ?? "");
+      assert.equal(DEFAULT?.["use_ssl"], "true");
+      assert.equal(own[ssl?.["cert_file"] ?? ""], certificates.apis.neutron.certificate);
+      assert.equal(own[ssl?.["key_file"] ?? ""], certificates.apis.neutron.privateKey);
+    });
+  }
+
+  it("is where their start scripts look", () => {
+    const root = join(PROJECT_DIRECTORY, "images/openstack/rootfs/usr/lib/overcloud/bin");
+    const settings = settingsOf({ tls: true });
+    const plan = planControlPlane(settings);
+    const made = new Configuration(settings, plan, credentials, certificatesOf(SEED, settings));
+    for (const service of ["keystone", "placement", "glance", "nova-api"] as const) {
+      const script = readFileSync(join(root, service), "utf8");
+      const [, folder = ""] = /\$\(api-socket \d+ (\S+)\)/.exec(script) ?? [];
+      for (const name of ["certificate.pem", "key.pem"]) {
+        assert.ok(`${folder}/${name}` in made.filesOf(service), `${service} ${name}`);
+      }
+    }
+  });
+
+  it("is not there without", () => {
+    const { all } = configure("ovn");
+    for (const { path, content } of all) {
+      assert.doesNotMatch(path, /\.pem$/);
+      assert.doesNotMatch(content, /cafile|use_ssl|https:/);
+    }
+  });
+});
 
 describe("what the settings say", () => {
   const raw = {

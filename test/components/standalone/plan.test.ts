@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { planControlPlane } from "../../../components/standalone/plan.ts";
+import { planControlPlane, tlsNames } from "../../../components/standalone/plan.ts";
 import { settingsOf } from "../../support/settings.ts";
 
 const planOf = (networking: string, raw: Record<string, unknown> = {}) =>
@@ -133,6 +133,32 @@ describe("the plan of the control plane", () => {
       );
     }
   });
+
+  for (const placement of ["containers", "node"]) {
+    it(`has the same by TLS, and checks it against the stack's authority (${placement})`, () => {
+      const plain = planOf("ovn", { standalone: { placement } });
+      const tls = planOf("ovn", { standalone: { placement }, tls: true });
+      for (const [api, { public: outside, internal }] of Object.entries(tls.endpoints)) {
+        const without = plain.endpoints[api as "nova"];
+        assert.equal(outside, without.public.replace("http:", "https:"));
+        assert.equal(internal, without.internal.replace("http:", "https:"));
+        const names = tlsNames(tls)[api as "nova"];
+        for (const url of [outside, internal]) assert.ok(names.includes(new URL(url).hostname));
+      }
+      for (const { name, ports, check, healthcheck } of tls.services) {
+        const before = plain.services.find((each) => each.name === name);
+        if (ports.length === 0) {
+          assert.deepEqual(healthcheck, before?.healthcheck, name);
+          continue;
+        }
+        assert.ok("http" in check && check.http.cacert !== undefined, name);
+        const words = healthcheck.test;
+        assert.equal(words[words.indexOf("--cacert") + 1], check.http.cacert);
+        assert.match(words.at(-1) ?? "", /^https:\/\/127\.0\.0\.1:/);
+        assert.ok(!before?.healthcheck.test.includes("--cacert"));
+      }
+    });
+  }
 
   it("gives northd the addresses of its databases", () => {
     const { services, addresses } = planOf("ovn");

@@ -42,5 +42,21 @@ describe("the openstack command of set-up", () => {
     assert.ok(!argv.join(" ").includes("geheim"));
     assert.ok(argv.includes(`${folder}/clouds file.yaml:/run/overcloud/clouds.yaml:ro`));
     assert.ok(argv.includes("OS_CLIENT_CONFIG_FILE=/run/overcloud/clouds.yaml"));
+    assert.ok(!argv.join(" ").includes("ca.pem"));
+  });
+
+  it("hands over what the cloud is verified against, once and where its user has it", () => {
+    const mine = `${folder}/mine.pem`;
+    const beside = `${folder}/ca.pem`;
+    put("mine.pem", "");
+    put("ca.pem", "");
+    const mounted = (env: NodeJS.ProcessEnv) =>
+      run(env, "token", "issue").filter((word) => word.includes(".pem:"));
+    const clouds = { OS_CLIENT_CONFIG_FILE: "clouds file.yaml" };
+    assert.deepEqual(mounted(clouds), [`${beside}:${beside}:ro`]);
+    assert.deepEqual(mounted({ OS_CACERT: mine }), [`${mine}:${mine}:ro`]);
+    assert.deepEqual(mounted({ ...clouds, OS_CACERT: mine }), [`${mine}:${mine}:ro`]);
+    assert.deepEqual(mounted({ OS_CACERT: `${folder}/missing.pem` }), []);
+    assert.deepEqual(mounted({}), []);
   });
 });

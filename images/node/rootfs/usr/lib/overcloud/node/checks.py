@@ -34,11 +34,21 @@ def _connect(port):
     return socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS)
 
 
-def _answers(port, path):
-    with _connect(port) as connection:
+def _answers(port, path, cacert=None):
+    with _channel(port, cacert) as connection:
         connection.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         status = connection.recv(64).split(b" ")
     return len(status) > 1 and int(status[1]) < 400
+
+
+def _channel(port, cacert):
+    connection = _connect(port)
+    if cacert is None:
+        return connection
+    # Loading it takes a node without KVM a while.
+    import ssl
+
+    return ssl.create_default_context(cafile=cacert).wrap_socket(connection, server_hostname="127.0.0.1")
 
 
 def _connected(pid, port):
