@@ -19,6 +19,15 @@ const API_TIMEOUT_SECONDS = 300;
 /** Services without a user of their own: they are root without any of its rights. */
 const ROOTS: readonly ServiceName[] = ["ovn-nb-db", "ovn-sb-db", "ovn-northd"];
 
+/**
+ * Services whose container's root can't be written to. Others are given files before they start, which docker refuses
+ * with such a root, and hand them over to their own users.
+ */
+const READ_ONLY: readonly ServiceName[] = [...ROOTS, "memcached"];
+
+/** What they write all the same: sockets; and, for who looks into them with ansible, a home and a place for its modules. */
+const WRITABLE = { "/run/ovn": "", "/root": "", "/tmp": "" };
+
 /** The placement `containers`: one container per service. */
 export function placeInContainers(args: ContainersArgs): Placed {
   const { plan, settings } = args;
@@ -81,6 +90,7 @@ function container(
       ...(service.gates && { wait: true, waitTimeout: 120 }),
       capabilities: onlyCapabilities(...(ROOTS.includes(service.name) ? [] : BECOME_USER)),
       securityOpts: NO_NEW_PRIVILEGES,
+      ...(READ_ONLY.includes(service.name) && { readOnly: true, tmpfs: WRITABLE }),
       restart: "unless-stopped",
       // Computes are many: without it, all of them together would starve the services.
       cpuShares: 4096,

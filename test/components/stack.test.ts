@@ -286,6 +286,16 @@ for (const preview of [true, false]) {
         }
       });
 
+      it("has a root that can't be written to, wherever no file has to be put into it", () => {
+        for (const { name, inputs } of of(CONTAINER)) {
+          const given = inputs["uploads"];
+          if (isUnknown(given)) continue;
+          const writable = (given as unknown[]).length > 0;
+          assert.equal(inputs["readOnly"], writable ? undefined : true, name);
+          assert.equal(inputs["tmpfs"] === undefined, writable, name);
+        }
+      });
+
       it("limits what containers may log, and restarts them", () => {
         for (const { inputs, name } of of(CONTAINER)) {
           assert.equal(inputs["restart"], "unless-stopped", name);
