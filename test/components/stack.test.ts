@@ -280,7 +280,10 @@ for (const preview of [true, false]) {
       it("gives sets in the provider's order, so that an update without change writes no state", () => {
         for (const { inputs, name } of of(CONTAINER)) {
           const { adds } = inputs["capabilities"] as { adds: string[] };
-          for (const set of [adds, inputs["securityOpts"], inputs["envs"]] as string[][]) {
+          // A preview does not know yet what a new control plane has computes told.
+          const envs = Array.isArray(inputs["envs"]) ? (inputs["envs"] as string[]) : [];
+          if (name.startsWith("compute-")) assert.equal(envs.length > 0, !preview, name);
+          for (const set of [adds, inputs["securityOpts"] as string[], envs]) {
             assert.deepEqual(set, [...set].sort(), name);
           }
         }
@@ -709,8 +712,8 @@ describe("a compute's container", () => {
     assert.deepEqual(envs, [
       "OVERCLOUD_COMPUTE_ID=212d6c29-0b2b-59c7-88d3-da07b6dc0275",
       "OVERCLOUD_NETWORKING=ovn",
-      "OVERCLOUD_TUNNEL_ADDRESS=10.79.16.65/20",
       "OVERCLOUD_OVN_REMOTE=tcp:10.79.0.21:6642",
+      "OVERCLOUD_TUNNEL_ADDRESS=10.79.16.65/20",
     ]);
     assert.deepEqual(files, ["/etc/nova/nova.conf.d/50-stack.conf"]);
     assert.equal(inputs["hostname"], "compute-1");
