@@ -37,9 +37,7 @@ export async function up(
     reject: false,
   });
   if (selected.failed) return selected.exitCode ?? 1;
-  // One compute that can't start keeps no other from starting; what rests on it is left out.
-  const command = ["up", "--yes", "--continue-on-error", "--stack", stack, ...extra];
-  const status = await foreground("pulumi", command, options);
+  const status = await foreground("pulumi", ["up", "--yes", "--stack", stack, ...extra], options);
   await explainChanges(context, stack, write);
   if (status !== 0) {
     write(

@@ -95,7 +95,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
     const plan = planComputes(settings, stack, args.placed);
     const parents = this.#parents(plan, args, dockerHosts);
     const containers = plan.map((compute) => {
-      const registration = this.#registration(compute, args, directory, guard);
+      const registration = this.#registration(compute, args, directory);
       const { provider, dependsOn = [] } = dockerHosts?.placeOf(compute.dockerHost) ?? {};
       const parent = parents.get(compute.dockerHost?.name);
       return this.#container(compute, args, parent, {
@@ -131,7 +131,6 @@ export class SimulatedComputes extends pulumi.ComponentResource {
     { host }: ComputePlan,
     { cloud, controlPlane }: SimulatedComputesArgs,
     directory: string,
-    guard: pulumi.Resource,
   ): command.local.Command {
     return new command.local.Command(
       `${host}-registration`,
@@ -142,8 +141,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
           args: { ...cloud, host },
         },
       }),
-      // An update that goes on after errors takes nobody out of the cloud whom the guard would keep.
-      { parent: this, deletedWith: controlPlane, dependsOn: [guard] },
+      { parent: this, deletedWith: controlPlane },
     );
   }
 
