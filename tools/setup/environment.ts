@@ -93,7 +93,7 @@ export function hasProjectBackend(paths: Paths): boolean {
   return (
     existsSync(path.join(paths.state, "passphrase")) &&
     existsSync(path.join(paths.state, "backend")) &&
-    statSync(engineLogs(paths), { throwIfNoEntry: false })?.isFile() === true
+    isFile(engineLogs(paths))
   );
 }
 
@@ -104,10 +104,14 @@ export function hasProjectBackend(paths: Paths): boolean {
  */
 function turnOffEngineLogs(paths: Paths): void {
   const logs = engineLogs(paths);
-  if (statSync(logs, { throwIfNoEntry: false })?.isFile()) return;
+  if (isFile(logs)) return;
   rmSync(logs, { recursive: true, force: true });
   mkdirSync(paths.pulumiHome, { recursive: true });
   writeFileSync(logs, "A file, so that Pulumi makes no folder of this name: see docs/set-up.md.\n");
+}
+
+function isFile(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 function engineLogs(paths: Paths): string {
