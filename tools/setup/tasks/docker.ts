@@ -51,19 +51,7 @@ export function dockerTask(context: Context): Task {
         const [command = "", ...args] = await asRoot(argv, "Starting docker");
         await log.run(command, args, { timeoutSeconds: 120 });
       } else {
-        const file = path.join(context.paths.logs, "dockerd.log");
-        const binary = which("dockerd") ?? "dockerd";
-        const started = await context.daemons.start("dockerd", [binary], file);
-        context.say(
-          name,
-          `no service manager here: started dockerd (pid ${started.pid}, npm run daemons:stop ends it)`,
-        );
-        const version = await eventually(dockerVersion, 60, () => !isAlive(started));
-        if (version !== undefined) return `docker ${version}`;
-        throw new SetupError(
-          `dockerd was started but does not answer; its log is ${file}.`,
-          tail(file),
-        );
+        return startDaemon(context, name);
       }
       const version = await eventually(dockerVersion, 60);
       if (version !== undefined) return `docker ${version}`;
@@ -72,4 +60,30 @@ export function dockerTask(context: Context): Task {
       );
     },
   };
+}
+
+/** How often dockerd is started, and how long each waits to answer, in seconds. */
+const starts = 4;
+const patienceSeconds = 60;
+
+/**
+ * Starts dockerd where nothing manages services. It is started again when it ends before it answers:
+ * it gives its containerd 15 seconds, which a machine whose disk is busy can take longer than.
+ */
+async function startDaemon(context: Context, task: string): Promise<string> {
+  const file = path.join(context.paths.logs, "dockerd.log");
+  const binary = which("dockerd") ?? "dockerd";
+  for (let start = 1; start <= starts; start += 1) {
+    const started = await context.daemons.start("dockerd", [binary], file);
+    context.say(
+      task,
+      `no service manager here: started dockerd (pid ${started.pid}, npm run daemons:stop ends it)`,
+    );
+    const version = await eventually(dockerVersion, patienceSeconds, () => !isAlive(started));
+    if (version !== undefined) return `docker ${version}`;
+    if (isAlive(started)) break;
+    const last = tail(file, 1).join("");
+    context.say(task, `dockerd ended before it answered (start ${start} of ${starts}): ${last}`);
+  }
+  throw new SetupError(`dockerd was started but does not answer; its log is ${file}.`, tail(file));
 }

@@ -46,6 +46,18 @@ describe("the docker daemon", { skip: unable }, () => {
     rmSync(path.join(folder, "socket"));
   });
 
+  it("is started again when it ended before it answered", async () => {
+    put(
+      "dockerd",
+      `echo x >>${folder}/starts; sleep 0.2; test $(wc -l <${folder}/starts) -ge 3 || { echo containerd was slow; exit 1; }
+touch ${folder}/socket; exec sleep 600`,
+    );
+    assert.equal(await dockerTask(context).run(), "docker 99.0");
+    assert.match(said.join("\n"), /ended before it answered \(start 2 of 4\): containerd was slow/);
+    await context.daemons.stop("dockerd");
+    rmSync(path.join(folder, "socket"));
+  });
+
   it("is waited for no longer than it lives, and its log is shown", async () => {
     put("dockerd", "echo cannot have iptables; sleep 0.2; exit 1");
     await assert.rejects(dockerTask(context).run(), (error: Error & { lastLines?: string[] }) => {
