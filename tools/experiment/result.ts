@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
+import { expectSchema } from "./expect.ts";
 
 /** One attempt at a step. A step that was interrupted has several. */
 const attemptSchema = z.object({
@@ -79,6 +80,8 @@ export const stateSchema = z.object({
   }),
   /** The stack's own settings when the experiment began; secret ones without their values. */
   settings: z.record(z.string(), z.unknown()),
+  /** What the samples must not go beyond. */
+  expect: expectSchema.optional(),
 });
 export type State = z.output<typeof stateSchema>;
 

@@ -3,6 +3,7 @@ import path from "node:path";
 import lockfile from "proper-lockfile";
 import { dockerClient } from "../setup/image-build.ts";
 import { machine, versions } from "./facts.ts";
+import { sentence, verdicts } from "./expect.ts";
 import { firstUnfinished, planSteps, type PlannedStep } from "./plan.ts";
 import { writeReport } from "./report/write.ts";
 import {
@@ -39,7 +40,7 @@ const PROGRESS_SECONDS = 30;
 /**
  * Runs an experiment, or goes on with one, and leaves a result with everything that was measured up to its end,
  * however it ends.
- * @returns the exit status: 0, 1 when a step failed, 130 when it was interrupted
+ * @returns the exit status: 0, 1 when a step failed or an expectation was not met, 130 when it was interrupted
  * @throws Error, one sentence, before anything was done
  */
 export async function runExperiment(options: RunOptions): Promise<number> {
@@ -88,6 +89,7 @@ export async function runExperiment(options: RunOptions): Promise<number> {
       versions: await versions(root, stack.name),
       machine: machine(),
       settings: await stack.settings(),
+      ...(experiment.expect && { expect: experiment.expect }),
     };
     const shown = path.relative(process.cwd(), place);
     write(`experiment: ${state.name} on stack ${stack.name}, ${steps.length} steps, into ${shown}`);
@@ -147,6 +149,7 @@ class Run {
     this.#collector.sampler.start();
     const progress = setInterval(() => this.#progress(), PROGRESS_SECONDS * 1000);
     let last: StepOutcome | undefined;
+    let result: Result;
     try {
       const first = firstUnfinished(this.#steps, this.#state.attempts);
       for (const [index, step] of this.#steps.entries()) {
@@ -157,11 +160,13 @@ class Run {
       }
     } finally {
       clearInterval(progress);
-      await this.#conclude();
+      result = await this.#conclude();
     }
     if (last === undefined) {
+      const judged = verdicts(result);
+      for (const verdict of judged) write(`experiment: ${sentence(verdict)}`);
       write(`experiment: done, ${path.relative(process.cwd(), this.#path(FILES.report))}`);
-      return 0;
+      return judged.every(({ met }) => met) ? 0 : 1;
     }
     const place = path.relative(process.cwd(), this.#folder);
     write(`experiment: so far, ${path.join(place, FILES.report)}`);
@@ -209,7 +214,7 @@ class Run {
   }
 
   /** Ends the sampling and writes everything that a result has. */
-  async #conclude(): Promise<void> {
+  async #conclude(): Promise<Result> {
     const { root } = this.#options;
     const state = this.#state;
     const { sampler } = this.#collector;
@@ -230,6 +235,7 @@ class Run {
     };
     writeJson(this.#path(FILES.result), result);
     writeReport(this.#path(FILES.report), [result]);
+    return result;
   }
 
   /** What was under way when an earlier run was killed did not come to its end. */

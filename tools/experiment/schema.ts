@@ -5,6 +5,8 @@ import { z } from "zod";
 import { integer, choice, boolean } from "../../config/fields.ts";
 import { problemsOf, type Problem } from "../../config/problems.ts";
 import { MAX_COMPUTES, settingsSchema } from "../../config/schema.ts";
+import { expectSchema, isOf } from "./expect.ts";
+import { planSteps } from "./plan.ts";
 
 const MAX_STEPS = 500;
 
@@ -96,6 +98,8 @@ const experimentSchema = z.strictObject({
     .prefault({}),
   /** What becomes of the stack's settings at the end: those of its own again, or the experiment's last ones. */
   afterwards: choice("restore", "keep").default("restore"),
+  /** What is held against the samples at the end; a failed one makes the exit status 1. */
+  expect: expectSchema.optional(),
   steps: z.array(stepSchema, { error: "must be a list of steps" }).min(1, {
     error: "must have at least one step",
   }),
@@ -218,7 +222,8 @@ function checkSettingKeys(settings: Record<string, unknown>, at: string): Proble
   });
 }
 
-function checkBounds({ steps, limits }: Experiment): Problem[] {
+function checkBounds(experiment: Experiment): Problem[] {
+  const { steps, limits, expect } = experiment;
   const problems: Problem[] = [];
   const count = (list: readonly StepDeclaration[]): number =>
     list.reduce((sum, step) => sum + (step.steps ? (step.repeat ?? 1) * count(step.steps) : 1), 0);
@@ -236,6 +241,9 @@ function checkBounds({ steps, limits }: Experiment): Problem[] {
       value: limits.totalMinutes,
       message: `must be more than the ${Math.ceil(waited(steps) / 60)} minutes that the steps wait`,
     });
+  }
+  if (expect && !planSteps(experiment).some(({ label }) => isOf(expect.steps, label))) {
+    problems.push({ key: "expect.steps", value: expect.steps, message: "no step has that name" });
   }
   return problems;
 }

@@ -102,7 +102,7 @@ export function stepMetrics(result: Result, attempt: Pick<Attempt, "from" | "to"
   };
 }
 
-function isWithin(seconds: number, from: number, to: number): boolean {
+export function isWithin(seconds: number, from: number, to: number): boolean {
   return seconds >= from && seconds < to;
 }
 

@@ -93,4 +93,24 @@ steps:
       assert.ok(steps.length > 0, file);
     }
   });
+
+  it("expects of steps that there are, within bounds", () => {
+    const good = parse(
+      "expect: { steps: rest, computesDown: 0 }\nsteps: [{ name: rest, wait: 5 }]",
+    );
+    assert.deepEqual(good.expect, { steps: "rest", computesDown: 0 });
+    const repeated = "expect: { steps: wait 5 s }\nsteps: [{ repeat: 2, steps: [{ wait: 5 }] }]";
+    assert.equal(parse(repeated).expect?.steps, "wait 5 s");
+    assert.match(
+      problemsOf("expect: { steps: churn }\nsteps: [{ wait: 5 }]"),
+      /expect\.steps is "churn": no step has that name/,
+    );
+    const message = problemsOf(
+      "expect: { serviceMemoryPerHour: -1, computesDown: 0.5, errors: 1 }\nsteps: [{ wait: 5 }]",
+    );
+    assert.match(message, /expect\.steps.*: must be the name of a step/);
+    assert.match(message, /expect\.serviceMemoryPerHour is -1: must be a number of MiB in an hour/);
+    assert.match(message, /expect\.computesDown is 0\.5: must be a whole number/);
+    assert.match(message, /expect\.errors/);
+  });
 });

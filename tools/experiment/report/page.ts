@@ -1,3 +1,4 @@
+import { verdicts } from "../expect.ts";
 import type { Attempt, Result } from "../result.ts";
 import { differences, METRICS, stepMetrics } from "../summary.ts";
 import { chartsOf, letterOf, type Chart } from "./charts.ts";
@@ -42,6 +43,7 @@ export function renderPage(results: readonly Result[], parts: PageParts): string
         ${results.length > 1 && comparison(results)}
         <h2>Steps</h2>
         ${results.map((result, index) => stepsTable(result, results.length > 1 ? letterOf(index) : ""))}
+        ${results.map((result, index) => expectations(result, results.length > 1 ? letterOf(index) : ""))}
         <h2>Measured</h2>
         <p class="note">
           Dashed lines are where steps begin; tinted, what did not end well. Gaps are times without
@@ -147,6 +149,30 @@ function logLink({ log }: Attempt): Html | false {
 function outcome({ outcome: how, message }: Attempt): Html {
   return html`<span class="${how === "done" ? "good" : "bad"}">${how}</span
     >${message !== undefined && html`<br /><span class="note">${message}</span>`}`;
+}
+
+function expectations(result: Result, letter: string): Html | false {
+  const judged = verdicts(result);
+  if (judged.length === 0) return false;
+  return html`<h2>Expected ${letter && `of ${letter}`}</h2>
+    <p class="note">
+      Over the steps "${result.expect?.steps}". Growth of memory is the slope through all of their
+      samples, of the one that grew most.
+    </p>
+    <div class="scroll">
+      <table class="expected">
+        <tbody>
+          ${judged.map(
+            ({ title, unit, limit, measured, met, worst }) =>
+              html`<tr>
+                <td>${title}${worst !== undefined && ` (${worst})`}</td>
+                <td class="number ${met ? "good" : "bad"}">${show(measured)}${unit}</td>
+                <td class="number">at most ${limit}${unit}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>`;
 }
 
 function figure({ id, title, note, missing }: Chart): Html {
