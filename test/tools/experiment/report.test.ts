@@ -246,6 +246,16 @@ describe("a report in a browser", { timeout: 300_000 }, () => {
     await page.context().close();
   });
 
+  it("says what was expected and whether it was so", async () => {
+    const expect = { steps: "broken", failedApiRequests: 2, computesDown: 0 };
+    const { page } = await open([sampleResult({ expect })]);
+    const rows = await page.locator("table.expected tr").allInnerTexts();
+    assert.match(rows[0] ?? "", /API requests failed\s+5\s+at most 2/);
+    assert.match(rows[1] ?? "", /computes down\s+0\s+at most 0/);
+    assert.equal(await page.locator("table.expected .bad").innerText(), "5");
+    await page.context().close();
+  });
+
   it("shows what is not available as that", async () => {
     const samples = samplesWithout("broker");
     const { page, complaints } = await open([sampleResult({ samples })]);
