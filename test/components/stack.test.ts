@@ -430,7 +430,14 @@ describe("a stack whose APIs speak TLS", () => {
   const inputsOf = ({ resources }: Awaited<ReturnType<typeof deploy>>) =>
     new Map(resources.map(({ name, type, inputs }) => [`${type} ${name}`, inputs]));
 
-  for (const raw of [{}, { standalone: { placement: "node" } }]) {
+  const hosts = [{ name: "here" }, { name: "there", docker: "unix:///run/there.sock" }];
+  for (const raw of [
+    {},
+    { networking: "ovs" },
+    { compute: { sharing: "forked" } },
+    { hosts },
+    { standalone: { placement: "node" } },
+  ]) {
     it(`differs in what speaks or asks, and in nothing else (${JSON.stringify(raw)})`, async () => {
       const plain = inputsOf(await deploy(raw));
       const tls = inputsOf(await deploy({ ...raw, tls: true }));
