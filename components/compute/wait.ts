@@ -34,6 +34,9 @@ const POLL_MS = 1000;
 /** Seconds that a report may be late: reports wait for each other where the machine is busy. */
 const LATE_SECONDS = 5;
 
+/** Seconds for which a start is held against reports, at most: clocks may be wrong. A compute first reports about ten seconds after it. */
+const MOST_START_SECONDS = 120;
+
 /** Seconds after which a report is too old to count: its service has missed two others. */
 const missedAfter = (reportIntervalSeconds: number) => 2 * reportIntervalSeconds + LATE_SECONDS;
 
@@ -59,9 +62,10 @@ export const waitForComputes: Action<WaitForComputesArgs> = async (args, context
   const client = await OpenStackClient.connect(args, context.signal);
   const starts = await startsOf(args, context);
   // From then on, a report of before a start is too old by itself, next to the newest of others, which may be one interval
-  // old. The clock of a docker host may be wrong: it is not to be waited for any longer.
+  // old. The clock of a docker host or of the cloud may be wrong: it is not to be waited for any longer.
   const { reportIntervalSeconds } = args;
-  const outdated = Date.now() + (missedAfter(reportIntervalSeconds) + reportIntervalSeconds) * 1000;
+  const outdatedAfter = missedAfter(reportIntervalSeconds) + reportIntervalSeconds;
+  const outdated = Date.now() + Math.min(outdatedAfter, MOST_START_SECONDS) * 1000;
   let missing = wanted;
   let reported = -1;
   let patience = Date.now() + MAPPING_PATIENCE_MS;
