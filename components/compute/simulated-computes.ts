@@ -6,6 +6,7 @@ import { NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts
 import { asSet } from "../container/sets.ts";
 import { uploads, type Files } from "../container/uploads.ts";
 import { DockerHosts, type Place } from "../docker-hosts/docker-hosts.ts";
+import { engineEnvironment } from "../docker-hosts/engine.ts";
 import { labelList, labelsOf } from "../names.ts";
 import type { CloudReference } from "../openstack/client.ts";
 import { Step, stepCommand } from "../step/step.ts";
@@ -114,6 +115,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
             ...cloud,
             computes: settings.computes,
             reportIntervalSeconds: settings.compute.reportIntervalSeconds,
+            inspectComputes: inspectComputes(stack, hosts),
             mapHosts: args.mapHosts,
             marker: `${args.outputDirectory}/${DEPLOYED_MARKER}`,
           },
@@ -216,6 +218,19 @@ export class SimulatedComputes extends pulumi.ComponentResource {
       { parent: this, ...place, deleteBeforeReplace: true },
     );
   }
+}
+
+/** For each docker host a program, with its arguments, that prints a line for each compute there; see WaitForComputesArgs. */
+function inspectComputes(stack: string, hosts: Settings["hosts"]): string[][] {
+  const filters = Object.entries(labelsOf(stack, { role: "simulated-compute" }))
+    .map(([label, value]) => `--filter label=${label}=${value}`)
+    .join(" ");
+  const format = "{{.Config.Hostname}} {{.State.StartedAt}}";
+  const script = `ids=$(docker ps --quiet ${filters}) || exit; test -z "$ids" || docker inspect --format '${format}' $ids`;
+  return [{}, ...hosts.slice(1)].map((engine) => {
+    const variables = Object.entries(engineEnvironment(engine)).map((each) => each.join("="));
+    return ["env", ...variables, "sh", "-c", script];
+  });
 }
 
 /** What the start script of a compute needs to know. */

@@ -13,6 +13,11 @@ export interface WaitForComputesArgs extends CloudReference {
   computes: number;
   /** Seconds between two reports of a compute. */
   reportIntervalSeconds: number;
+  /**
+   * Programs, with their arguments, that print a line for each compute that runs on a docker host: name, and when it was
+   * started (ISO 8601).
+   */
+  inspectComputes: string[][];
   /** Program that maps hosts to their cell by their services, with its arguments. */
   mapHosts: string[];
   /** File that says from then on that the stack was deployed as a whole; see components/upkeep. */
@@ -29,6 +34,12 @@ const POLL_MS = 1000;
 /** Seconds that a report may be late: reports wait for each other where the machine is busy. */
 const LATE_SECONDS = 5;
 
+/** Seconds for which a start is held against reports, at most: clocks may be wrong. A compute first reports about ten seconds after it. */
+const MOST_START_SECONDS = 120;
+
+/** Seconds after which a report is too old to count: its service has missed two others. */
+const missedAfter = (reportIntervalSeconds: number) => 2 * reportIntervalSeconds + LATE_SECONDS;
+
 /** Milliseconds after which a host that the scheduler has not mapped is mapped from here; it looks every 2 s. */
 const MAPPING_PATIENCE_MS = 8000;
 
@@ -39,6 +50,7 @@ const NAMED_HOSTS = 10;
  * Waits until each compute takes servers: service up, mapped to its cell, with resources to offer and a networking agent
  * that is alive. Nova counts one as up for as long as `downTimeSeconds` after its last report; here, one that missed two
  * of them is not: when the message bus was restarted, a report that was under way then holds up all others for a minute.
+ * One that has not reported since its container was started is not either: what it said before was said by another.
  */
 export const waitForComputes: Action<WaitForComputesArgs> = async (args, context) => {
   const wanted = Array.from({ length: args.computes }, (_, index) => hostOf(index));
@@ -48,12 +60,19 @@ export const waitForComputes: Action<WaitForComputesArgs> = async (args, context
   };
   if (wanted.length === 0) return await result(0);
   const client = await OpenStackClient.connect(args, context.signal);
+  const starts = await startsOf(args, context);
+  // From then on, a report of before a start is too old by itself, next to the newest of others, which may be one interval
+  // old. The clock of a docker host or of the cloud may be wrong: it is not to be waited for any longer.
+  const { reportIntervalSeconds } = args;
+  const outdatedAfter = missedAfter(reportIntervalSeconds) + reportIntervalSeconds;
+  const outdated = Date.now() + Math.min(outdatedAfter, MOST_START_SECONDS) * 1000;
   let missing = wanted;
   let reported = -1;
   let patience = Date.now() + MAPPING_PATIENCE_MS;
   try {
     for (;;) {
-      const { ready, unmapped, down } = await look(client, args).catch((error: unknown) => {
+      const since = Date.now() < outdated ? starts : undefined;
+      const { ready, unmapped, down } = await look(client, args, since).catch((error: unknown) => {
         context.signal.throwIfAborted();
         // A busy control plane may fail one look; the time limit is what decides.
         context.report(error instanceof Error ? error.message : String(error));
@@ -98,10 +117,32 @@ async function mapHosts(argv: string[], { report, signal }: ActionContext): Prom
   if (failed) report(`hosts could not be mapped to their cell: ${all.split("\n").at(-1)}`);
 }
 
+/** When the computes' containers were started, in milliseconds since 1970; those of whom docker says so. */
+async function startsOf(
+  { inspectComputes }: WaitForComputesArgs,
+  { report, signal }: ActionContext,
+): Promise<ReadonlyMap<string, number>> {
+  const printed = await Promise.all(
+    inspectComputes.map(async ([program = "", ...rest]) => {
+      const options = { reject: false, stdin: "ignore", cancelSignal: signal } as const;
+      const { failed, stdout, stderr } = await execa(program, rest, options);
+      if (failed) report(`docker does not say when computes were started: ${stderr}`);
+      return failed ? "" : stdout;
+    }),
+  );
+  const lines = printed.flatMap((text) => text.split("\n").filter(Boolean));
+  return new Map(
+    lines
+      .map((line) => line.split(" "))
+      .map(([host = "", started = ""]) => [host, Date.parse(started)]),
+  );
+}
+
 /** Hosts that take servers, those that run but are not mapped to their cell, and those that an operator holds down. */
 async function look(
   client: OpenStackClient,
   { reportIntervalSeconds }: WaitForComputesArgs,
+  starts: ReadonlyMap<string, number> | undefined,
 ): Promise<{ ready: Set<string>; unmapped: string[]; down: Set<string> }> {
   const [all, mapped, networking, providers] = await Promise.all([
     novaServices(client),
@@ -112,9 +153,11 @@ async function look(
   const services = all.filter(({ binary }) => binary === "nova-compute");
   // By the cloud's own clock: that of another machine may be wrong.
   const newest = Math.max(...all.map(({ updated_at }) => reportedAt(updated_at)));
-  const oldest = newest - (2 * reportIntervalSeconds + LATE_SECONDS) * 1000;
+  const oldest = newest - missedAfter(reportIntervalSeconds) * 1000;
   const reports = services.filter(
-    ({ updated_at }) => updated_at === null || reportedAt(updated_at) >= oldest,
+    ({ host, updated_at }) =>
+      updated_at === null ||
+      reportedAt(updated_at) >= Math.max(oldest, starts?.get(host) ?? oldest),
   );
   // A provider's generation grows when it gets its inventory; before, the scheduler finds nothing on it.
   const offering = providers.filter(({ generation }) => generation > 0);

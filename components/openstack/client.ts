@@ -66,13 +66,21 @@ export interface Cloud {
   authority?: string;
 }
 
-/** @throws Error where the file or the cloud in it is missing */
+/** @throws Error where the file or the cloud in it is missing, or a certificate that it names; ENOENT for the file alone */
 export async function readCloud({ cloudsYaml, cloud }: CloudReference): Promise<Cloud> {
   const { clouds } = cloudsSchema.parse(parse(await readFile(cloudsYaml, "utf8")));
   const found = clouds[cloud];
   if (!found) throw new Error(`${cloudsYaml} has no cloud ${cloud}`);
   const { auth, cacert } = found;
-  return { auth, ...(cacert !== undefined && { authority: await readFile(cacert, "utf8") }) };
+  if (cacert === undefined) return { auth };
+  try {
+    return { auth, authority: await readFile(cacert, "utf8") };
+  } catch (error) {
+    throw new Error(
+      `${cacert}, which ${cloudsYaml} names, can't be read; \`pulumi up\` writes it again where it is missing`,
+      { cause: error },
+    );
+  }
 }
 
 /** The newest API versions that these steps use; without the header the oldest are spoken. */

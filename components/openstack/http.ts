@@ -19,7 +19,9 @@ export function send(url: string, question: Question, authority?: string): Promi
   const { method = "GET", headers = {}, body, signal } = question;
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => reject(signal.aborted ? (signal.reason as Error) : error);
-    const asked = request(url, { method, headers, signal, ca: authority }, (answer) => {
+    // Without an agent, each question has its own connection: one that is kept may be closed by the other end just then.
+    const way = { method, headers, signal, ca: authority, agent: false };
+    const asked = request(url, way, (answer) => {
       const parts: Buffer[] = [];
       answer.on("data", (part: Buffer) => parts.push(part));
       answer.once("error", fail);

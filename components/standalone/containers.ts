@@ -6,7 +6,7 @@ import { uploads } from "../container/uploads.ts";
 import { labelList, labelsOf } from "../names.ts";
 import { MAP_HOSTS, type Placed, type PlacedArgs } from "./placed.ts";
 import type { ServicePlan } from "./plan.ts";
-import type { ServiceName } from "./services.ts";
+import { REPORTING, type ServiceName } from "./services.ts";
 
 export interface ContainersArgs extends PlacedArgs {
   networkName: pulumi.Output<string>;
@@ -44,6 +44,10 @@ export function placeInContainers(args: ContainersArgs): Placed {
       ...["docker", "inspect", "--format"],
       "{{slice .Name 1}} {{.State.Health.Status}} {{.State.StartedAt}}",
       ...gates.map(({ containerName }) => containerName),
+    ],
+    inspectReporting: [
+      ...["docker", "inspect", "--format", "{{.Config.Hostname}} {{.State.StartedAt}}"],
+      ...REPORTING.map((name) => `${settings.names}-${name}`),
     ],
     mapHosts: ["docker", "exec", `${settings.names}-nova-conductor`, ...MAP_HOSTS],
     apiTimeoutSeconds: API_TIMEOUT_SECONDS,

@@ -137,6 +137,7 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
             ...this.cloud,
             endpoints: this.endpoints,
             inspectGates: services.inspectGates,
+            ...(services.inspectReporting && { inspectReporting: services.inspectReporting }),
           },
           timeoutSeconds: services.apiTimeoutSeconds,
         },

@@ -17,6 +17,7 @@ export interface Placed {
   started: pulumi.Resource[];
   /** See WaitForApisArgs. */
   inspectGates: string[];
+  inspectReporting?: string[];
   /** See ControlPlane. */
   mapHosts: string[];
   /** Seconds until every API has answered. */

@@ -19,6 +19,9 @@ export const SERVICES = [
 
 export type ServiceName = (typeof SERVICES)[number];
 
+/** Services of nova that have no API of their own; nova lists them once they have reported. */
+export const REPORTING = ["nova-scheduler", "nova-conductor"] as const satisfies ServiceName[];
+
 /** Places in the stack's network, counted from the network's own address; the host has place 1. */
 const FIRST_SERVICE_OFFSET = 10;
 

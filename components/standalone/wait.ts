@@ -10,6 +10,7 @@ import {
   type CloudReference,
 } from "../openstack/client.ts";
 import { send } from "../openstack/http.ts";
+import { REPORTING } from "./services.ts";
 
 export interface WaitForApisArgs extends CloudReference {
   /** API name to URL. */
@@ -19,10 +20,9 @@ export interface WaitForApisArgs extends CloudReference {
    * words, and when it was started (ISO 8601).
    */
   inspectGates: string[];
+  /** The same for services that report: name, and when it was started. Left out where none can be started alone. */
+  inspectReporting?: string[];
 }
-
-/** Services of nova that have no API of their own; nova lists them once they have reported. */
-const REPORTING = ["nova-scheduler", "nova-conductor"];
 
 const POLL_MS = 300;
 
@@ -30,14 +30,20 @@ const POLL_MS = 300;
 const MOST_STARTS = 6;
 
 /**
- * Waits until what others rest on is healthy, every API answers, and nova's own services have reported since. A report
- * from before a restart of the message bus would say nothing: nova takes a service for up for a minute after it.
+ * Waits until what others rest on is healthy, every API answers, and nova's own services have reported since, and since
+ * they were started themselves. A report from before a restart, of the message bus or of who reports, would say nothing:
+ * nova takes a service for up for a minute after it.
  */
 export const waitForApis: Action<WaitForApisArgs> = async (
-  { endpoints, cloudsYaml, cloud, inspectGates },
+  { endpoints, cloudsYaml, cloud, inspectGates, inspectReporting },
   { report, signal },
 ) => {
   const since = await gatesHealthy(inspectGates, report, signal);
+  const starts = new Map(
+    (inspectReporting ? await look(inspectReporting, signal) : []).map(
+      ([name = "", started = ""]) => [name, Math.max(since, Date.parse(started))],
+    ),
+  );
   const { authority } = await readCloud({ cloudsYaml, cloud });
   const pending = new Map(Object.entries(endpoints));
   const total = pending.size + REPORTING.length;
@@ -62,7 +68,10 @@ export const waitForApis: Action<WaitForApisArgs> = async (
       client ??= await OpenStackClient.connect({ cloudsYaml, cloud }, signal);
       const up = new Set(
         (await novaServices(client))
-          .filter(({ state, updated_at }) => state === "up" && reportedSince(updated_at, since))
+          .filter(({ state }) => state === "up")
+          .filter(({ binary, updated_at }) =>
+            reportedSince(updated_at, starts.get(binary) ?? since),
+          )
           .map(({ binary }) => binary),
       );
       if (REPORTING.every((binary) => up.has(binary))) return { services: total };
@@ -83,18 +92,14 @@ export const waitForApis: Action<WaitForApisArgs> = async (
  * @throws Error, one sentence, when one of them ends again and again, on a full disk for instance
  */
 async function gatesHealthy(
-  [program = "", ...rest]: string[],
+  inspectGates: string[],
   report: ActionContext["report"],
   signal: AbortSignal,
 ): Promise<number> {
   let reported = "";
   const starts = new Map<string, Set<string>>();
   for (;;) {
-    const { stdout } = await execa(program, rest, { stdin: "ignore", cancelSignal: signal });
-    const gates = stdout
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => line.split(" "));
+    const gates = await look(inspectGates, signal);
     const unhealthy = gates.filter(([, health]) => health !== "healthy");
     const waiting = unhealthy.map(([name, health]) => `${name} (${health})`).join(", ");
     if (waiting === "")
@@ -112,6 +117,15 @@ async function gatesHealthy(
     reported = waiting;
     await sleep(POLL_MS, undefined, { signal });
   }
+}
+
+/** The words of each line that a program prints. */
+async function look([program = "", ...rest]: string[], signal: AbortSignal): Promise<string[][]> {
+  const { stdout } = await execa(program, rest, { stdin: "ignore", cancelSignal: signal });
+  return stdout
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => line.split(" "));
 }
 
 function reportedSince(updatedAt: string | null, since: number): boolean {

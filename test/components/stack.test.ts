@@ -337,6 +337,12 @@ for (const preview of [true, false]) {
         }
       });
 
+      it("asks of each service that reports when it was started", () => {
+        const [wait] = specificationsOf(the(COMMAND, "wait-for-apis"));
+        const asked = wait?.args["inspectReporting"] as string[];
+        assert.deepEqual(asked.slice(-2), ["lab-nova-scheduler", "lab-nova-conductor"]);
+      });
+
       it("makes nothing that needs an API before the APIs answer", () => {
         const ready = the(COMMAND, "wait-for-apis");
         const { urn: access } = the(COMMAND, "access-files");
@@ -424,7 +430,14 @@ describe("a stack whose APIs speak TLS", () => {
   const inputsOf = ({ resources }: Awaited<ReturnType<typeof deploy>>) =>
     new Map(resources.map(({ name, type, inputs }) => [`${type} ${name}`, inputs]));
 
-  for (const raw of [{}, { standalone: { placement: "node" } }]) {
+  const hosts = [{ name: "here" }, { name: "there", docker: "unix:///run/there.sock" }];
+  for (const raw of [
+    {},
+    { networking: "ovs" },
+    { compute: { sharing: "forked" } },
+    { hosts },
+    { standalone: { placement: "node" } },
+  ]) {
     it(`differs in what speaks or asks, and in nothing else (${JSON.stringify(raw)})`, async () => {
       const plain = inputsOf(await deploy(raw));
       const tls = inputsOf(await deploy({ ...raw, tls: true }));
@@ -604,6 +617,19 @@ describe("a stack on two docker hosts", () => {
     assert.deepEqual(places.sort(), [
       ...["compute-0 here", "compute-1 there", "compute-2 here", "compute-3 there"],
     ]);
+  });
+
+  it("asks each host when its computes were started", () => {
+    const [wait] = specificationsOf(stack.the(COMMAND, "wait-for-computes"));
+    const [here, there, ...more] = wait?.args["inspectComputes"] as string[][];
+    assert.deepEqual(more, []);
+    assert.deepEqual(here?.slice(0, 3), ["env", "sh", "-c"]);
+    assert.match(
+      here?.[3] ?? "",
+      /label=overcloud.stack=lab .*label=overcloud.role=simulated-comp/,
+    );
+    assert.ok(there?.includes("DOCKER_HOST=tcp://there:2376"));
+    assert.deepEqual(there?.slice(-3), here?.slice(-3));
   });
 
   it("has the image brought there before, and removed after, its containers", () => {

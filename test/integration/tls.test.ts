@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { connect } from "node:tls";
+import { execa } from "execa";
 import { parse } from "yaml";
 import { z } from "zod";
 import { novaServices } from "../../components/openstack/compute.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
+import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { APIS, offsetOf } from "../../components/standalone/services.ts";
 import { addressAt } from "../../config/addresses.ts";
 import * as cloudOf from "../support/cloud.ts";
 import { expectHidden } from "../support/secrets.ts";
+import { runPlaybook } from "../../tools/playbook.ts";
 import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
 
 const STACK = "itest-tls";
@@ -42,6 +45,19 @@ describe("a standalone cloud whose APIs speak TLS", { timeout: 20 * 60_000 }, ()
   const catalogue = async () => {
     const { endpoints } = await cloud.get("identity", "/endpoints", endpointsSchema);
     return endpoints.map(({ url }) => url);
+  };
+
+  /** Fails where a service of nova's counts as up by what it said before its container was made. */
+  const expectFreshReports = async () => {
+    for (const { host, binary, updated_at } of await novaServices(cloud)) {
+      const started = await docker(
+        "inspect",
+        "--format",
+        "{{.State.StartedAt}}",
+        `${STACK}-${host}`,
+      );
+      assert.ok(Date.parse(`${updated_at}Z`) > Date.parse(started), `${binary} on ${host}`);
+    }
   };
 
   before(async () => {
@@ -138,11 +154,39 @@ describe("a standalone cloud whose APIs speak TLS", { timeout: 20 * 60_000 }, ()
     assert.equal(said, "same");
   });
 
+  it("has playbooks that work", async () => {
+    for (const state of ["present", "absent"]) {
+      const said: string[] = [];
+      const status = await runPlaybook({
+        stack: STACK,
+        path: "boot_servers",
+        extraVars: { state, count: 2 },
+        log: join(PROJECT_DIRECTORY, "output", `${STACK}-playbooks.log`),
+        complain: (sentence) => said.push(sentence),
+      });
+      assert.deepEqual({ status, said }, { status: 0, said: [] });
+    }
+  });
+
+  it("is well for the doctor, who misses the certificate where it is gone", async () => {
+    assert.deepEqual(await complaints(), []);
+    const { cloudsYaml, caCertificate = "" } = await stack.outputs();
+    renameSync(caCertificate, `${caCertificate}.away`);
+    const seen = await complaints();
+    renameSync(`${caCertificate}.away`, caCertificate);
+    const folder = dirname(cloudsYaml);
+    assert.deepEqual(seen, [
+      `wrong: ${STACK}: ca.pem is missing in ${folder}`,
+      `wrong: ${STACK}: the cloud can't be asked: ${caCertificate}, which ${cloudsYaml} names, can't be read; \`pulumi up\` writes it again where it is missing`,
+    ]);
+  });
+
   it("is without TLS after one update, with its server", async () => {
     const { cloudsYaml } = await stack.outputs();
     await stack.configure({ tls: "false" });
     await stack.up();
     cloud = await stack.cloud();
+    await expectFreshReports();
     for (const url of await catalogue()) assert.match(url, /^http:/);
     assert.ok(!existsSync(`${dirname(cloudsYaml)}/ca.pem`));
     await cloudOf.settled(cloud, server.id, "ACTIVE", "compute-0");
@@ -154,6 +198,7 @@ describe("a standalone cloud whose APIs speak TLS", { timeout: 20 * 60_000 }, ()
     await stack.configure({ tls: "true" });
     await stack.up();
     cloud = await stack.cloud();
+    await expectFreshReports();
     assert.equal(readFileSync((await stack.outputs()).caCertificate ?? "", "utf8"), authority);
     await cloudOf.settled(cloud, server.id, "ACTIVE", "compute-0");
     await cloudOf.remove(cloud, [server.id]);
@@ -169,6 +214,16 @@ describe("a standalone cloud whose APIs speak TLS", { timeout: 20 * 60_000 }, ()
     });
   });
 });
+
+/** What the doctor, called as a user calls it, says is wrong with the stack. */
+async function complaints(): Promise<string[]> {
+  const argv = ["--disable-warning=ExperimentalWarning", "tools/doctor.ts", "--stack", STACK];
+  const { stdout } = await execa(process.execPath, argv, {
+    ...{ cwd: PROJECT_DIRECTORY, env: stack.environment, reject: false, stdin: "ignore" },
+  });
+  const lines = stdout.split("\n").map((line) => line.trim());
+  return lines.filter((line) => line.includes(`: ${STACK}: `));
+}
 
 /** Begins to speak TLS. Answers whether the other end could be verified, or else why not. */
 function handshake(host: string, port: number, authority?: string): Promise<string> {

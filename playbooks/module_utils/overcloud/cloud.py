@@ -6,6 +6,9 @@ try:
     from keystoneauth1 import exceptions as errors
     from openstack.config import loader
     from openstack.exceptions import ConfigException
+
+    # A certificate file that is missing is an OSError of requests' own, which keystoneauth lets through.
+    FAILURES = (errors.ClientException, OSError)
 except ImportError:
     loader = None
 
@@ -48,7 +51,7 @@ class Cloud:
             raise CloudError("{0}: {1}".format(parameters["clouds_file"], error), "configuration") from error
         try:
             self._session.get_token()
-        except errors.ClientException as error:
+        except FAILURES as error:
             raise CloudError(
                 "the cloud {0} does not let anyone in: {1}".format(self.name, _sentence(error)), "keystone"
             ) from error
@@ -57,7 +60,7 @@ class Cloud:
         """Asks keystone for another token, whatever is kept."""
         try:
             self._session.auth.get_auth_ref(self._session)
-        except errors.ClientException as error:
+        except FAILURES as error:
             raise _failed("POST", "keystone", error) from error
 
     def call(self, method, service, path, body=None, missing_is_none=False):
@@ -83,7 +86,7 @@ class Cloud:
                     "region_name": self._region,
                 },
             )
-        except errors.ClientException as error:
+        except FAILURES as error:
             raise _failed(method, "{0} {1}".format(service, url), error) from error
         if response.status_code == 404 and missing_is_none:
             return None
@@ -171,13 +174,19 @@ def shortened_names(names, most=10):
 def _failed(method, where, error):
     if isinstance(error, errors.ConnectTimeout):
         kind = "timeout"
-    elif isinstance(error, errors.ConnectFailure):
+    elif isinstance(error, errors.ConnectFailure) or _hung_up(error):
         kind = "no answer"
     elif isinstance(error, errors.HttpError):
         kind = "HTTP {0}".format(error.http_status)
     else:
         kind = type(error).__name__
     return CloudError("{0} {1}: {2}".format(method, where, _sentence(error)), kind, getattr(error, "http_status", None))
+
+
+def _hung_up(error):
+    """Whether the other end closed before TLS began: docker takes connections for an API that is not there."""
+    closed = ("SSLEOFError", "SSLZeroReturnError")
+    return isinstance(error, errors.SSLError) and any(name in str(error) for name in closed)
 
 
 def _sentence(error):

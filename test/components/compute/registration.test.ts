@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import path from "node:path";
 import { describe, it } from "node:test";
+import { AUTHORITY_FILE } from "../../../components/access/authority.ts";
 import { leavingReason } from "../../../components/compute/departure.ts";
 import { guardScaleDown } from "../../../components/compute/guard.ts";
 import { deregister } from "../../../components/compute/registration.ts";
 import { FakeOpenStack, perform, withCloud } from "../../support/openstack.ts";
+import { certificatesOf } from "../../support/tls.ts";
 
 type Policy = "refuse" | "evacuate" | "delete";
 
@@ -234,6 +238,17 @@ describe("a control plane that is gone", () => {
       cloud.cloud.cloudsYaml += ".missing";
       assert.deepEqual(await remove(cloud, "compute-0"), { removed: false });
     }));
+
+  it("is not gone where only the certificate that its APIs are verified against is missing", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      const authority = path.join(path.dirname(cloud.cloud.cloudsYaml), AUTHORITY_FILE);
+      rmSync(authority);
+      await assert.rejects(remove(cloud, "compute-0"), {
+        message: `${authority}, which ${cloud.cloud.cloudsYaml} names, can't be read; \`pulumi up\` writes it again where it is missing`,
+      });
+      assert.ok(cloud.service("compute-0"));
+    }, certificatesOf()));
 
   it("is nothing to be taken out of: nobody listens, and not just for a moment", async (t) => {
     const cloud = await FakeOpenStack.start();

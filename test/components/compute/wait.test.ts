@@ -9,15 +9,29 @@ import { guardScaleDown } from "../../../components/compute/guard.ts";
 import { waitForComputes } from "../../../components/compute/wait.ts";
 import { perform, withCloud, type FakeOpenStack } from "../../support/openstack.ts";
 
+/** Nobody knows when a container was started. */
+const argsOf = (cloud: FakeOpenStack) => ({
+  ...cloud.cloud,
+  ...{ mapHosts: ["false"], marker: cloud.marker, reportIntervalSeconds: 10 },
+  inspectComputes: [] as string[][],
+});
+
+/** A program that prints when the containers of computes were started. */
+const startsOf = (starts: Record<string, string>) => [
+  "printf",
+  "%s %s\\n",
+  ...Object.entries(starts).flat(),
+];
+
 const wait = (cloud: FakeOpenStack, computes: number, mapHosts = ["false"], signal?: AbortSignal) =>
-  perform(
-    waitForComputes,
-    { ...cloud.cloud, computes, mapHosts, marker: cloud.marker, reportIntervalSeconds: 10 },
-    signal && { signal },
-  );
+  perform(waitForComputes, { ...argsOf(cloud), computes, mapHosts }, signal && { signal });
 
 /** Waits for two computes of which the second is not there yet; then makes it right, and only then it may end. */
-function waitsFor(what: string, spoil: (cloud: FakeOpenStack) => () => void): void {
+function waitsFor(
+  what: string,
+  spoil: (cloud: FakeOpenStack) => () => void,
+  starts: Record<string, string> = { "compute-0": "2026-01-01T11:00:00.123456789Z" },
+): void {
   it(`waits for ${what}`, () =>
     withCloud(async (cloud) => {
       cloud.addComputes(2);
@@ -26,8 +40,9 @@ function waitsFor(what: string, spoil: (cloud: FakeOpenStack) => () => void): vo
       const waiting = perform(
         waitForComputes,
         {
-          ...cloud.cloud,
-          ...{ computes: 2, mapHosts: ["false"], marker: cloud.marker, reportIntervalSeconds: 10 },
+          ...argsOf(cloud),
+          computes: 2,
+          inspectComputes: [startsOf(starts)],
         },
         { report: (line) => reports.push(line) },
       );
@@ -64,6 +79,16 @@ describe("waiting for computes", { concurrency: true }, () => {
     second!.updated_at = "2026-01-01T12:00:34.000000";
     return () => (second!.updated_at = "2026-01-01T12:00:36.000000");
   });
+  waitsFor(
+    "a report since its container was started",
+    (cloud) => {
+      const [first, second] = cloud.services;
+      first!.updated_at = "2026-01-01T12:00:40.000000";
+      second!.updated_at = "2026-01-01T12:00:30.000000";
+      return () => (second!.updated_at = "2026-01-01T12:00:31.000000");
+    },
+    { "compute-0": "2026-01-01T12:00:39.9Z", "compute-1": "2026-01-01T12:00:30.5Z" },
+  );
   waitsFor("its service to register", (cloud) => {
     const service = cloud.services.pop()!;
     return () => cloud.services.push(service);
@@ -94,6 +119,17 @@ describe("waiting for computes", { concurrency: true }, () => {
       await assert.rejects(wait(cloud, 1, ["false"], AbortSignal.timeout(300)));
     }));
 
+  it("goes by reports alone where docker does not say what was started when, and says so", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      cloud.service("compute-0")!.updated_at = "2026-01-01T12:00:00.000000";
+      const inspectComputes = [["sh", "-c", "echo no route to host >&2; exit 1"]];
+      const args = { ...argsOf(cloud), computes: 1, inspectComputes };
+      const { result, reports } = await perform(waitForComputes, args);
+      assert.deepEqual(result, { registered: 1, names: ["compute-0"] });
+      assert.match(reports[0] ?? "", /^docker does not say .*: no route to host$/);
+    }));
+
   it("outlasts a control plane that fails now and then", () =>
     withCloud(async (cloud) => {
       cloud.addComputes(1);
@@ -111,17 +147,37 @@ describe("waiting for computes", { concurrency: true }, () => {
         perform(
           waitForComputes,
           {
-            ...cloud.cloud,
+            ...argsOf(cloud),
             computes: 100,
-            mapHosts: ["false"],
-            marker: cloud.marker,
-            reportIntervalSeconds: 10,
           },
           { signal: AbortSignal.timeout(3000), report: (line) => reports.push(line) },
         ),
       );
       assert.match(reports.at(-1) ?? "", /^still missing: compute-3, .*, compute-12 and 87 more/);
       assert.doesNotMatch(reports.at(-1) ?? "", /compute-2,|compute-13/);
+    }));
+});
+
+describe("a docker host whose clock is ahead", () => {
+  it("is not waited for longer than an older report could count", (t) =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      cloud.service("compute-0")!.updated_at = "2026-01-01T12:00:00.000000";
+      const reports: string[] = [];
+      t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+      const waiting = perform(
+        waitForComputes,
+        {
+          ...argsOf(cloud),
+          computes: 1,
+          inspectComputes: [startsOf({ "compute-0": "2026-01-01T19:00:00Z" })],
+        },
+        { report: (line) => reports.push(line) },
+      );
+      while (reports.length === 0) await sleep(10);
+      t.mock.timers.tick(36_000);
+      assert.deepEqual((await waiting).result, { registered: 1, names: ["compute-0"] });
+      assert.deepEqual(reports, ["0 of 1 computes up", "1 of 1 computes up"]);
     }));
 });
 
@@ -204,11 +260,9 @@ describe("a compute that its cell does not know", () => {
       const waiting = perform(
         waitForComputes,
         {
-          ...cloud.cloud,
+          ...argsOf(cloud),
           computes: 1,
           mapHosts: ["sh", "-c", "echo no conductor >&2; exit 1"],
-          marker: cloud.marker,
-          reportIntervalSeconds: 10,
         },
         { report: (line) => reports.push(line) },
       );

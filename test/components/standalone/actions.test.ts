@@ -95,10 +95,11 @@ describe("waiting for the APIs", { concurrency: true }, () => {
     cloud: FakeOpenStack,
     signal = AbortSignal.timeout(10_000),
     inspectGates = gates("lab-mariadb healthy 2026-01-01T11:59:59.123456789Z"),
+    inspectReporting = gates(),
   ) =>
     perform(
       waitForApis,
-      { ...cloud.cloud, endpoints: endpointsOf(cloud), inspectGates },
+      { ...cloud.cloud, endpoints: endpointsOf(cloud), inspectGates, inspectReporting },
       { signal },
     );
 
@@ -111,6 +112,23 @@ describe("waiting for the APIs", { concurrency: true }, () => {
         for (const each of cloud.services) each.updated_at = "2026-01-01T12:00:02.000000";
       }, 500);
       await wait(cloud, AbortSignal.timeout(10_000), restarted);
+    }));
+
+  it("takes no report for one that is older than who reports, and does not ask another for a new one", () =>
+    withCloud(async (cloud) => {
+      withConductors(cloud);
+      const inspect = [
+        gates("lab-rabbitmq healthy 2026-01-01T11:00:00Z"),
+        gates(
+          "nova-scheduler 2026-01-01T11:59:59.5Z",
+          "nova-conductor 2026-01-01T12:00:00.123456789Z",
+        ),
+      ] as const;
+      await assert.rejects(wait(cloud, AbortSignal.timeout(1500), ...inspect));
+      setTimeout(() => {
+        cloud.services[1]!.updated_at = "2026-01-01T12:00:06.000000";
+      }, 500);
+      await wait(cloud, AbortSignal.timeout(10_000), ...inspect);
     }));
 
   it("asks nobody before the services that others rest on are healthy, and names them", () =>

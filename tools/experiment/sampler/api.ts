@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { novaServices } from "../../../components/openstack/compute.ts";
 import { OpenStackClient, type CloudReference } from "../../../components/openstack/client.ts";
 import type { ServiceType } from "../../../components/openstack/client.ts";
@@ -19,12 +20,17 @@ export const REQUESTS: Record<string, { service: ServiceType; path: string }> = 
   nova: { service: "compute", path: "/flavors?limit=1" },
 };
 
-/** A client of the cloud for all API probes, made when the cloud is there and made anew before its token ends. */
+/**
+ * A client of the cloud for all API probes, made when the cloud is there. It is made anew before its token ends, and when
+ * the cloud's files were written anew: its URLs may be others, where a step has its APIs speak TLS or speak it no more.
+ */
 export class CloudAccess {
   readonly #cloud: () => Promise<CloudReference | undefined>;
   readonly #stopped = new AbortController();
   #client: Promise<OpenStackClient> | undefined;
   #until = 0;
+  /** When the files were written that the client was made from, in milliseconds. */
+  #from: number | undefined;
   #requests = 0;
 
   /** @param cloud where the cloud's files are; undefined while there is none */
@@ -36,14 +42,17 @@ export class CloudAccess {
     return this.#requests;
   }
 
-  client(): Promise<OpenStackClient> {
-    if (!this.#client || Date.now() > this.#until) {
+  async client(): Promise<OpenStackClient> {
+    const cloud = await this.#cloud();
+    const written = cloud && (await stat(cloud.cloudsYaml).catch(() => undefined))?.mtimeMs;
+    if (!this.#client || Date.now() > this.#until || written !== this.#from) {
       this.#until = Date.now() + TOKEN_MINUTES * 60_000;
-      const made = this.#connect();
+      this.#from = written;
+      const made = this.#connect(cloud);
       made.catch(() => this.forget());
       this.#client = made;
     }
-    return this.#client;
+    return await this.#client;
   }
 
   /** The next request authenticates anew. */
@@ -71,11 +80,10 @@ export class CloudAccess {
     ]);
   }
 
-  async #connect(): Promise<OpenStackClient> {
-    const cloud = await this.#cloud();
+  async #connect(cloud: CloudReference | undefined): Promise<OpenStackClient> {
     if (!cloud) throw new Error("there is no cloud yet");
     this.count();
-    return OpenStackClient.connect(cloud, this.#stopped.signal, 0);
+    return await OpenStackClient.connect(cloud, this.#stopped.signal, 0);
   }
 }
 
