@@ -4,6 +4,7 @@ import { novaServices } from "../../components/openstack/compute.ts";
 import { resourceProviders } from "../../components/openstack/placement.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import * as cloudOf from "../support/cloud.ts";
+import { placeOf } from "../support/places.ts";
 import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
 
 const STACK = "itest-density";
@@ -55,14 +56,7 @@ describe("computes that are forked from one parent", { timeout: 20 * 60_000 }, (
       computes: 3,
       "compute.sharing": "forked",
       "compute.reportIntervalSeconds": 2,
-      "network.cidr": "10.79.48.0/22",
-      "network.tunnelCidr": "10.79.52.0/22",
-      "network.tenantCidr": "10.105.0.0/16",
-      "ports.keystone": 46000,
-      "ports.placement": 46778,
-      "ports.glance": 46292,
-      "ports.neutron": 46696,
-      "ports.nova": 46774,
+      ...placeOf("density").settings,
     }),
   );
 

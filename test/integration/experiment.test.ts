@@ -10,6 +10,7 @@ import { SERVICES } from "../../components/standalone/services.ts";
 import { readResult, type Result } from "../../tools/experiment/result.ts";
 import { apisOf, seriesOf } from "../../tools/experiment/summary.ts";
 import { ScratchStack } from "../../tools/scratch-stack.ts";
+import { placeOf } from "../support/places.ts";
 
 const STACK = "itest-experiment";
 const EXPERIMENT = `
@@ -54,14 +55,7 @@ describe("an experiment with a real cloud", { timeout: 45 * 60_000 }, () => {
     writeFileSync(file, EXPERIMENT);
     await stack.create({
       computes: 1,
-      "network.cidr": "10.79.224.0/21",
-      "network.tunnelCidr": "10.79.232.0/21",
-      "network.tenantCidr": "10.112.0.0/16",
-      "ports.keystone": 26000,
-      "ports.placement": 26778,
-      "ports.glance": 26292,
-      "ports.neutron": 26696,
-      "ports.nova": 26774,
+      ...placeOf("experiment").settings,
     });
     configured = readFileSync(configuration, "utf8");
   });

@@ -10,6 +10,7 @@ import {
 } from "../../tools/scratch-stack.ts";
 import * as cloudOf from "../support/cloud.ts";
 import { SecondDockerHost } from "../support/docker-hosts.ts";
+import { placeOf } from "../support/places.ts";
 
 const STACK = "itest-hosts";
 const stack = new ScratchStack(STACK);
@@ -57,14 +58,7 @@ describe("a cloud on two docker hosts", { timeout: 15 * 60_000 }, () => {
     await second.start();
     await stack.create({
       computes: 4,
-      "network.cidr": "10.116.0.0/20",
-      "network.tunnelCidr": "10.116.16.0/20",
-      "network.tenantCidr": "10.117.0.0/16",
-      "ports.keystone": 16070,
-      "ports.placement": 16071,
-      "ports.glance": 16072,
-      "ports.neutron": 16073,
-      "ports.nova": 16074,
+      ...placeOf("hosts").settings,
       "hosts[0].name": "first",
       "hosts[1].name": "second",
       "hosts[1].docker": second.engine.docker,

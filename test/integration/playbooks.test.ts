@@ -15,6 +15,7 @@ import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
 import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { docker, ScratchStack } from "../../tools/scratch-stack.ts";
+import { placeOf } from "../support/places.ts";
 
 const STACK = "itest-playbooks";
 const COMPUTES = 2;
@@ -111,14 +112,7 @@ describe("playbooks against a standalone cloud", { timeout: 30 * 60_000 }, () =>
     write("leave.yml", onThisMachine("leave {{ token | length }}"));
     await stack.create({
       computes: COMPUTES,
-      "network.cidr": "10.79.224.0/20",
-      "network.tunnelCidr": "10.79.240.0/20",
-      "network.tenantCidr": "10.104.0.0/16",
-      "ports.keystone": 55000,
-      "ports.placement": 58778,
-      "ports.glance": 59292,
-      "ports.neutron": 59696,
-      "ports.nova": 58774,
+      ...placeOf("playbooks").settings,
     });
     await stack.up();
   });

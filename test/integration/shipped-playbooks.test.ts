@@ -11,6 +11,7 @@ import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { runPlaybook } from "../../tools/playbook.ts";
 import { docker, ScratchStack } from "../../tools/scratch-stack.ts";
 import { eventually } from "../support/cloud.ts";
+import { placeOf } from "../support/places.ts";
 
 const STACK = "itest-shipped";
 const stack = new ScratchStack(STACK);
@@ -118,14 +119,7 @@ describe("the playbooks that ship, against a standalone cloud", { timeout: 40 * 
       computes: 3,
       "compute.reportIntervalSeconds": 2,
       "compute.downTimeSeconds": 10,
-      "network.cidr": "10.160.0.0/20",
-      "network.tunnelCidr": "10.160.16.0/20",
-      "network.tenantCidr": "10.161.0.0/16",
-      "ports.keystone": 16050,
-      "ports.placement": 16051,
-      "ports.glance": 16052,
-      "ports.neutron": 16053,
-      "ports.nova": 16054,
+      ...placeOf("shipped-playbooks").settings,
     });
     await stack.up();
     cloud = await stack.cloud();

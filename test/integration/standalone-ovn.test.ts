@@ -8,12 +8,12 @@ import type { OpenStackClient } from "../../components/openstack/client.ts";
 import * as cloudOf from "../support/cloud.ts";
 import { inspected } from "../support/docker.ts";
 import { expectReachable, standaloneEnds } from "../support/listeners.ts";
+import { placeOf } from "../support/places.ts";
 import { expectHidden } from "../support/secrets.ts";
 import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
 
 const STACK = "itest-ovn";
-const NETWORK = "10.79.64.0/20";
-const PORTS = { keystone: 15000, placement: 18778, glance: 19292, neutron: 19696, nova: 18774 };
+const PLACE = placeOf("standalone-ovn");
 const stack = new ScratchStack(STACK);
 const container = (host: string) => `${STACK}-${host}`;
 let cloud: OpenStackClient;
@@ -32,10 +32,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
     await stack.create({
       computes: 0,
       networking: "ovn",
-      "network.cidr": NETWORK,
-      "network.tunnelCidr": "10.79.80.0/20",
-      "network.tenantCidr": "10.101.0.0/16",
-      ...Object.fromEntries(Object.entries(PORTS).map(([api, port]) => [`ports.${api}`, port])),
+      ...PLACE.settings,
     });
   });
 
@@ -191,7 +188,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
     assert.match(all, /overcloud:networking is "ovs": can't be changed .* deployed with ovn/);
     assert.match(all, /overcloud:network\.tenantCidr is "10\.111\.0\.0\/16": can't be changed/);
     assert.deepEqual(await containers(STACK, "control-plane"), before);
-    await stack.configure({ networking: "ovn", "network.tenantCidr": "10.101.0.0/16" });
+    await stack.configure({ networking: "ovn", ...PLACE.settings });
   });
 
   it("evacuates from a compute that died", async () => {
@@ -269,7 +266,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
   });
 
   it("answers on loopback and in its own network, and nowhere else", () =>
-    expectReachable(STACK, Object.values(PORTS), standaloneEnds(NETWORK)));
+    expectReachable(STACK, Object.values(PLACE.ports), standaloneEnds(PLACE.network)));
 
   it("has its containers confined to what they need", async () => {
     const all = await docker("ps", "--quiet", "--filter", `label=overcloud.stack=${STACK}`);

@@ -5,6 +5,7 @@ import { agents } from "../../components/openstack/network.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import { resourceProviders } from "../../components/openstack/placement.ts";
 import * as cloudOf from "../support/cloud.ts";
+import { placeOf } from "../support/places.ts";
 import { docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
 
 const STACK = "itest-ovs";
@@ -23,14 +24,7 @@ describe("a standalone cloud with Open vSwitch agents", { timeout: 30 * 60_000 }
       "compute.vcpus": 8,
       "compute.memoryMb": 16384,
       "compute.bootDelaySeconds": 2,
-      "network.cidr": "10.79.128.0/20",
-      "network.tunnelCidr": "10.79.144.0/20",
-      "network.tenantCidr": "10.102.0.0/16",
-      "ports.keystone": 25000,
-      "ports.placement": 28778,
-      "ports.glance": 29292,
-      "ports.neutron": 29696,
-      "ports.nova": 28774,
+      ...placeOf("standalone-ovs").settings,
     });
   });
 

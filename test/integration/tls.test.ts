@@ -13,21 +13,21 @@ import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { APIS, offsetOf } from "../../components/standalone/services.ts";
 import { addressAt } from "../../config/addresses.ts";
 import * as cloudOf from "../support/cloud.ts";
+import { placeOf } from "../support/places.ts";
 import { expectHidden } from "../support/secrets.ts";
 import { runPlaybook } from "../../tools/playbook.ts";
 import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
 
 const STACK = "itest-tls";
-const NETWORK = "10.79.160.0/21";
-const PORTS = { keystone: 15090, placement: 18868, glance: 19382, neutron: 19786, nova: 18864 };
+const PLACE = placeOf("tls");
 const stack = new ScratchStack(STACK);
 const COMPUTE = `${STACK}-compute-0`;
 
 /** Where the APIs are: as this machine reaches them, and as services and computes do. */
 const ENDS = [
-  ...Object.values(PORTS).map((port) => ({ host: "127.0.0.1", port })),
+  ...Object.values(PLACE.ports).map((port) => ({ host: "127.0.0.1", port })),
   ...Object.values(APIS).map(({ service, port }) => ({
-    host: addressAt(NETWORK, offsetOf(service)),
+    host: addressAt(PLACE.network, offsetOf(service)),
     port,
   })),
 ];
@@ -64,10 +64,7 @@ describe("a standalone cloud whose APIs speak TLS", { timeout: 20 * 60_000 }, ()
     await stack.create({
       tls: "true",
       computes: 1,
-      "network.cidr": NETWORK,
-      "network.tunnelCidr": "10.79.168.0/21",
-      "network.tenantCidr": "10.109.0.0/16",
-      ...Object.fromEntries(Object.entries(PORTS).map(([api, port]) => [`ports.${api}`, port])),
+      ...PLACE.settings,
     });
   });
 

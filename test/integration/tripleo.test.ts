@@ -19,11 +19,12 @@ import { NO_PINS, standInCheckout } from "../support/infrared.ts";
 import { libvirtHas, sweepLibvirt } from "../support/libvirt.ts";
 import { joinNetworks, Pipeline, PLAYBOOK } from "../support/pipeline.ts";
 import type { CloudState } from "../support/tripleo/hosts.ts";
+import { placeOf } from "../support/places.ts";
 
 const STACK = "itest-tripleo";
 const CLOUD = "itest-tripleo-cloud";
 const NETWORK = "10.79.192.0/24";
-const CLOUD_NETWORK = "10.79.194.0/24";
+const CLOUD_PLACE = placeOf("tripleo");
 const UNDERCLOUD = "10.79.197.100";
 const VLANS = {
   External: "10.79.198.0/26",
@@ -189,14 +190,7 @@ describe("a TripleO cloud, from nothing to nothing", { timeout: 40 * 60_000 }, (
     await sweepLibvirt(STACK);
     await overcloud.create({
       computes: 0,
-      "network.cidr": CLOUD_NETWORK,
-      "network.tunnelCidr": "10.79.195.0/24",
-      "network.tenantCidr": "10.110.0.0/16",
-      "ports.keystone": 45000,
-      "ports.placement": 45778,
-      "ports.glance": 45292,
-      "ports.neutron": 45696,
-      "ports.nova": 45774,
+      ...CLOUD_PLACE.settings,
     });
     await overcloud.up();
     // As TripleO's: hosts are mapped when nova-manage is told to.
@@ -209,15 +203,15 @@ describe("a TripleO cloud, from nothing to nothing", { timeout: 40 * 60_000 }, (
     await pipeline.create({
       overcloud: {
         names: CLOUD,
-        cidr: CLOUD_NETWORK,
-        keystonePort: 45000,
+        cidr: CLOUD_PLACE.network,
+        keystonePort: CLOUD_PLACE.ports.keystone,
         adminPassword: clouds[CLOUD]?.auth.password ?? "",
       },
       hypervisor: "10.79.197.1",
       nodes: { "controller-0": "10.79.197.101", "compute-0": "10.79.197.104" },
       state: { release: "train" },
     });
-    separate = await joinNetworks(NETWORK, CLOUD_NETWORK);
+    separate = await joinNetworks(NETWORK, CLOUD_PLACE.network);
     await stack.create(await settings());
   });
 
