@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { SimulatedComputes } from "./components/compute/simulated-computes.ts";
 import { CredentialSeed } from "./components/credentials/seed.ts";
 import { deployedParts, lostOf, makeControlPlane } from "./components/make-control-plane.ts";
-import { makeImage } from "./components/make-image.ts";
+import { expectImage, makeImage } from "./components/make-image.ts";
 import { makePlaybooks } from "./components/playbook/playbooks.ts";
 import { PROJECT_DIRECTORY } from "./components/project.ts";
 import { currentEpoch } from "./components/upkeep/epoch.ts";
@@ -16,6 +16,7 @@ import { loadSettings } from "./config/load.ts";
 delete (Error as { prepareStackTrace?: unknown }).prepareStackTrace;
 
 const { settings, host } = await loadSettings();
+await expectImage(settings, host.images);
 const stack = pulumi.getStack();
 const outputDirectory = `${PROJECT_DIRECTORY}/output/${stack}`;
 const deployed = deployedParts(settings, host.living);
