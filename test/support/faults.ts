@@ -9,6 +9,7 @@ import { removeUnnoted } from "../../tools/interrupted.ts";
 import { endOrphans, releaseDeadLocks } from "../../tools/leftovers.ts";
 import { leftovers, type ScratchStack } from "../../tools/scratch-stack.ts";
 import { readText } from "../../tools/setup/host.ts";
+import { awaitStopping } from "../../tools/stopping.ts";
 import { stepsOf } from "../../tools/sweep/machine.ts";
 import { eventually } from "./cloud.ts";
 
@@ -77,6 +78,7 @@ export async function recover(stack: ScratchStack): Promise<void> {
   const backend = backendOf(stack);
   releaseDeadLocks(backend);
   await endOrphans(stack.directory);
+  await awaitStopping(stack.name);
   const place = { stack: stack.name, directory: stack.directory, backend };
   await removeUnnoted(place, { ...process.env, ...stack.environment });
 }
