@@ -42,16 +42,21 @@ if (!pulumi.runtime.isDryRun()) {
 const imageId = await makeImage("image", { settings, stack });
 const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
 
-const controlPlane = await makeControlPlane("control-plane", {
-  settings,
-  stack,
-  imageId,
-  credentials: seed.credentials,
-  outputDirectory,
-  epoch,
-  dockerMajor: host.dockerMajor,
-  placed: host.placed,
-});
+const controlPlane = await makeControlPlane(
+  "control-plane",
+  {
+    settings,
+    stack,
+    imageId,
+    credentials: seed.credentials,
+    outputDirectory,
+    epoch,
+    dockerMajor: host.dockerMajor,
+    placed: host.placed,
+  },
+  // So the seed goes last: data that a destroy left when it was cut short takes no other passwords.
+  { dependsOn: [seed] },
+);
 
 const computes = new SimulatedComputes(
   "computes",
