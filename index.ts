@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { SimulatedComputes } from "./components/compute/simulated-computes.ts";
 import { CredentialSeed } from "./components/credentials/seed.ts";
 import { deployedParts, lostOf, makeControlPlane } from "./components/make-control-plane.ts";
-import { makeImage } from "./components/make-image.ts";
+import { expectImage, makeImage } from "./components/make-image.ts";
 import { makePlaybooks } from "./components/playbook/playbooks.ts";
 import { PROJECT_DIRECTORY } from "./components/project.ts";
 import { currentEpoch } from "./components/upkeep/epoch.ts";
@@ -16,6 +16,7 @@ import { loadSettings } from "./config/load.ts";
 delete (Error as { prepareStackTrace?: unknown }).prepareStackTrace;
 
 const { settings, host } = await loadSettings();
+await expectImage(settings, host.images);
 const stack = pulumi.getStack();
 const outputDirectory = `${PROJECT_DIRECTORY}/output/${stack}`;
 const deployed = deployedParts(settings, host.living);
@@ -41,16 +42,21 @@ if (!pulumi.runtime.isDryRun()) {
 const imageId = await makeImage("image", { settings, stack });
 const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
 
-const controlPlane = await makeControlPlane("control-plane", {
-  settings,
-  stack,
-  imageId,
-  credentials: seed.credentials,
-  outputDirectory,
-  epoch,
-  dockerMajor: host.dockerMajor,
-  placed: host.placed,
-});
+const controlPlane = await makeControlPlane(
+  "control-plane",
+  {
+    settings,
+    stack,
+    imageId,
+    credentials: seed.credentials,
+    outputDirectory,
+    epoch,
+    dockerMajor: host.dockerMajor,
+    placed: host.placed,
+  },
+  // So the seed goes last: data that a destroy left when it was cut short takes no other passwords.
+  { dependsOn: [seed] },
+);
 
 const computes = new SimulatedComputes(
   "computes",

@@ -1,10 +1,11 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../config/schema.ts";
+import { expectBase } from "./image/base-image.ts";
 import { localCertificates } from "./image/certificates.ts";
-import { ComputeImage, computeImageHash } from "./image/compute-image.ts";
+import { ComputeImage, computeImageHash, computeImageName } from "./image/compute-image.ts";
 import { contentHash } from "./image/content-hash.ts";
-import { IMAGE_CONTEXT, OpenStackImage } from "./image/openstack-image.ts";
+import { IMAGE_CONTEXT, OpenStackImage, openStackImageName } from "./image/openstack-image.ts";
 import { computeReleaseOf } from "./overcloud/release.ts";
 
 export interface ImageArgs {
@@ -37,4 +38,20 @@ export async function makeImage(name: string, args: ImageArgs): Promise<pulumi.O
     certificates: await localCertificates(),
   });
   return image.imageId;
+}
+
+/**
+ * Makes sure that what makeImage is to build is there or can be built.
+ * @param images names with tags of the images that docker has
+ * @throws pulumi.RunError, one sentence, when docker has nothing to build it from
+ */
+export async function expectImage(settings: Settings, images: readonly string[]): Promise<void> {
+  const { names, overcloud } = settings;
+  if (settings.controlPlane === "standalone") {
+    expectBase(openStackImageName(names, await contentHash(IMAGE_CONTEXT)), images);
+    return;
+  }
+  const release = computeReleaseOf(overcloud.release);
+  if (settings.computes === 0 || overcloud.computeImage !== undefined || !release) return;
+  expectBase(computeImageName({ names, release, contentHash: await computeImageHash() }), images);
 }

@@ -23,6 +23,8 @@ export interface HostFacts {
   stopped: { name: string; state: string }[];
   /** Number before the first dot of the docker daemon's version. */
   dockerMajor?: number | undefined;
+  /** Names with tags of the images that docker has. */
+  images: readonly string[];
   /** Whether the kernel merges equal pages of memory. */
   merging?: MergingFacts;
   /** What is known of each of `hosts`, in the same order. */
@@ -85,10 +87,11 @@ export async function readHostFacts(
   ports: readonly number[],
   hosts: readonly DockerHost[] = [],
 ): Promise<HostFacts> {
-  const [[containers, networks, version], routes, engines, busy] = await Promise.all([
+  const [[containers, networks, images, version], routes, engines, busy] = await Promise.all([
     Promise.all([
       rows({}, ["ps", "--all"], [".Names", label("stack"), ".State", ".Ports"]),
       rows({}, ["network", "ls"], [".Name", label("stack"), ".ID", ...LIVING_KEYS.map(label)]),
+      rows({}, ["images"], [".Repository", ".Tag"]),
       docker({}, "version", "--format", "{{.Server.Version}}"),
     ]).catch((error: unknown) => {
       throw new Error(
@@ -125,6 +128,7 @@ export async function readHostFacts(
     engines,
     placed: placedOn(hosts, engines),
     dockerMajor: Number(version.split(".")[0]),
+    images: images.map(([name, tag]) => `${name}:${tag}`),
     merging: readMergingFacts(),
     living: ownNetwork && livingCloud(ownNetwork),
   };

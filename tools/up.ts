@@ -4,6 +4,7 @@ import { foreground } from "./child.ts";
 import type { Context } from "./setup/context.ts";
 import { dropForeignSalt, endOrphans, releaseDeadLocks } from "./leftovers.ts";
 import { removeUnnoted } from "./interrupted.ts";
+import { awaitStopping } from "./stopping.ts";
 import { renderSummary } from "./summary.ts";
 import { holderOf } from "./sweep/machine.ts";
 
@@ -26,6 +27,7 @@ export async function up(
     for (const sentence of [...releaseDeadLocks(backend), ...salt]) write(`up: ${sentence}`);
   }
   for (const sentence of await endOrphans(context.paths.root)) write(`up: ${sentence}`);
+  for (const sentence of await awaitStopping(stack)) write(`up: ${sentence}`);
   // Where locks can't be seen, what is being made may be somebody's who is at it.
   if (backend !== undefined) {
     const place = { stack, directory: context.paths.root, backend };

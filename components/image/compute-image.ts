@@ -12,6 +12,16 @@ import { contentHash } from "./content-hash.ts";
 const CONTEXT = join(PROJECT_DIRECTORY, "images");
 const SOURCES = ["compute", "openstack/rootfs", "openstack/build"];
 
+/** Name of such an image. The content is in it as well: removing the image before a rebuild must not remove the new one. */
+export function computeImageName({
+  names,
+  target = "compute",
+  release,
+  contentHash,
+}: Pick<ComputeImageArgs, "names" | "target" | "release" | "contentHash">): string {
+  return `${names}-${target}-${release}:${contentHash.slice(0, 12)}`;
+}
+
 export interface ComputeImageArgs {
   /** Prefix of the image's name. */
   names: string;
@@ -43,8 +53,7 @@ export class ComputeImage extends pulumi.ComponentResource {
     const image = new docker.RemoteImage(
       name,
       {
-        // The content is in the name as well: removing the image before a rebuild must not remove the new one.
-        name: `${args.names}-${target}-${release}:${args.contentHash.slice(0, 12)}`,
+        name: computeImageName(args),
         build: {
           context: CONTEXT,
           dockerfile: "compute/Dockerfile",

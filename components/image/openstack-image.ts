@@ -8,6 +8,10 @@ import { PROJECT_DIRECTORY } from "../project.ts";
 /** What the image is built from. */
 export const IMAGE_CONTEXT = join(PROJECT_DIRECTORY, "images/openstack");
 
+/** Name of a stack's image. The content is in it as well: removing the image before a rebuild must not remove the new one. */
+export const openStackImageName = (names: string, contentHash: string): string =>
+  `${names}-openstack:${contentHash.slice(0, 12)}`;
+
 export interface OpenStackImageArgs {
   /** Prefix of the image's name. */
   names: string;
@@ -26,8 +30,7 @@ export class OpenStackImage extends pulumi.ComponentResource {
     const image = new docker.RemoteImage(
       name,
       {
-        // The content is in the name as well: removing the image before a rebuild must not remove the new one.
-        name: `${args.names}-openstack:${args.contentHash.slice(0, 12)}`,
+        name: openStackImageName(args.names, args.contentHash),
         build: {
           context: IMAGE_CONTEXT,
           buildArgs: { BASE_IMAGE },

@@ -31,10 +31,11 @@ const WRITABLE = { "/run/ovn": "", "/root": "", "/tmp": "" };
 /** The placement `containers`: one container per service. */
 export function placeInContainers(args: ContainersArgs): Placed {
   const { plan, settings } = args;
+  const volumes = makeVolumes(args);
   const containers = new Map<string, docker.Container>();
   for (const service of plan.services) {
     const dependsOn = service.after.flatMap((other) => containers.get(other) ?? []);
-    containers.set(service.name, container(service, args, dependsOn));
+    containers.set(service.name, container(service, args, volumes.get(service.name), dependsOn));
   }
   const gates = plan.services.filter(({ gates }) => gates);
   return {
@@ -54,20 +55,42 @@ export function placeInContainers(args: ContainersArgs): Placed {
   };
 }
 
+/** Labels of what a service has. */
+const ownLabels = (stack: string, service: ServiceName) =>
+  labelList(labelsOf(stack, { role: "control-plane", service }));
+
+/**
+ * The services' data, by service. The database depends on the others' so that it is the first to go: where a destroy was cut
+ * short, nothing is left that knows of networks or images which are gone.
+ */
+function makeVolumes({ plan, stack, parent }: ContainersArgs): Map<ServiceName, docker.Volume> {
+  const made = new Map<ServiceName, docker.Volume>();
+  const databaseLast = plan.services.toSorted(
+    (one, other) => Number(one.name === "mariadb") - Number(other.name === "mariadb"),
+  );
+  for (const { name, volume } of databaseLast) {
+    if (volume === undefined) continue;
+    const data = new docker.Volume(
+      `${name}-data`,
+      { name: volume.name, labels: ownLabels(stack, name) },
+      {
+        ...{ parent, deleteBeforeReplace: true },
+        ...(name === "mariadb" && { dependsOn: [...made.values()] }),
+      },
+    );
+    made.set(name, data);
+  }
+  return made;
+}
+
 function container(
   service: ServicePlan,
   { imageId, stack, configuration, networkName, parent }: ContainersArgs,
+  data: docker.Volume | undefined,
   dependsOn: pulumi.Resource[],
 ): docker.Container {
-  const labels = labelList(labelsOf(stack, { role: "control-plane", service: service.name }));
+  const labels = ownLabels(stack, service.name);
   const { volume, healthcheck } = service;
-  const data =
-    volume &&
-    new docker.Volume(
-      `${service.name}-data`,
-      { name: volume.name, labels },
-      { parent, deleteBeforeReplace: true },
-    );
   return new docker.Container(
     service.name,
     {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { computeImageHash } from "../../components/image/compute-image.ts";
-import { makeImage } from "../../components/make-image.ts";
+import { expectImage, makeImage } from "../../components/make-image.ts";
 import { COMPUTE_RELEASES, computeReleaseOf } from "../../components/overcloud/release.ts";
 import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { record, type Registration } from "../support/pulumi.ts";
@@ -22,6 +22,17 @@ async function image(raw: Record<string, unknown>): Promise<Registration> {
   const found = (await made(raw)).filter(({ type }) => type === IMAGE);
   assert.equal(found.length, 1);
   return found[0]!;
+}
+
+/** What is said where docker has these images and no others; empty where one can be made. */
+async function refusal(raw: Record<string, unknown>, images: string[]): Promise<string> {
+  const settings = settingsOf({ names: "lab", computes: 1, ...raw });
+  try {
+    await expectImage(settings, images);
+    return "";
+  } catch (error) {
+    return String((error as Error).message);
+  }
 }
 
 const tripleo = (overcloud: Record<string, unknown>) => ({ controlPlane: "tripleo", overcloud });
@@ -56,6 +67,20 @@ describe("the image of a stack", () => {
   it("is the one that computeImage names, which stays when the stack goes", async () => {
     const { inputs } = await image(tripleo({ release: "rocky", computeImage: "mine:1" }));
     assert.deepEqual(inputs, { name: "mine:1", keepLocally: true });
+  });
+
+  it("is refused where docker has nothing to build it from", async () => {
+    for (const raw of [{}, tripleo({ release: COMPUTE_RELEASES[0] })]) {
+      const { inputs } = await image(raw);
+      const name = String(inputs["name"]);
+      assert.equal(
+        await refusal(raw, ["debian:trixie-slim", name.replace("lab", "dev")]),
+        `docker has neither the image ${name} nor overcloud-base:trixie, which that is built from; run \`npm run setup\`.`,
+      );
+      assert.equal(await refusal(raw, [name]), "");
+      assert.equal(await refusal(raw, ["overcloud-base:trixie"]), "");
+    }
+    assert.equal(await refusal(tripleo({ release: "rocky", computeImage: "mine:1" }), []), "");
   });
 
   it("is not made where a TripleO stack has no simulated computes", async () => {

@@ -66,14 +66,18 @@ async function build(raw: Record<string, unknown>, preview: boolean, epoch = "1"
     async () => {
       const outputDirectory = "/out/lab";
       const seed = new CredentialSeed("credentials", { directory: `${outputDirectory}/logs` });
-      const controlPlane = await makeControlPlane("control-plane", {
-        settings,
-        stack: "lab",
-        imageId: "sha256:image",
-        credentials: seed.credentials,
-        outputDirectory,
-        epoch,
-      });
+      const controlPlane = await makeControlPlane(
+        "control-plane",
+        {
+          settings,
+          stack: "lab",
+          imageId: "sha256:image",
+          credentials: seed.credentials,
+          outputDirectory,
+          epoch,
+        },
+        { dependsOn: [seed] },
+      );
       const computes = new SimulatedComputes(
         "computes",
         {
@@ -341,6 +345,18 @@ for (const preview of [true, false]) {
         const [wait] = specificationsOf(the(COMMAND, "wait-for-apis"));
         const asked = wait?.args["inspectReporting"] as string[];
         assert.deepEqual(asked.slice(-2), ["lab-nova-scheduler", "lab-nova-conductor"]);
+      });
+
+      it("keeps what the database refers to for longer than the database", () => {
+        const volumes = of(VOLUME).filter(({ name }) => name !== "mariadb-data");
+        const { dependencies } = the(VOLUME, "mariadb-data");
+        for (const { urn, name } of volumes) assert.ok(dependencies.includes(urn), name);
+      });
+
+      it("keeps the seed of passwords for longer than what was made with them", () => {
+        const { urn: seed } = the(COMMAND, "credentials");
+        for (const volume of of(VOLUME))
+          assert.ok(stack.before(volume).includes(seed), volume.name);
       });
 
       it("makes nothing that needs an API before the APIs answer", () => {

@@ -113,6 +113,15 @@ describe("facts about the host", () => {
     ]);
   });
 
+  it("are the names of the images that docker has", async () => {
+    program(
+      "docker",
+      `[ "$1" = images ] && printf 'overcloud-base\\ttrixie\\nlab-openstack\\t0123\\n'; :`,
+    );
+    const { images } = await readHostFacts("lab", []);
+    assert.deepEqual(images, ["overcloud-base:trixie", "lab-openstack:0123"]);
+  });
+
   it("have no routes where there is no ip command", async () => {
     rmSync(path.join(bin, "ip"));
     assert.deepEqual((await readHostFacts("lab", [])).routes, []);

@@ -79,6 +79,7 @@ const hostFacts: fc.Arbitrary<HostFacts> = fc.record({
   stopped: fc.constant([]),
   engines: fc.constant([]),
   placed: fc.constant(new Map()),
+  images: fc.constant([]),
 });
 
 async function outcome(raw: Record<string, unknown>, host: HostFacts) {

@@ -90,6 +90,13 @@ export async function boot(
   return settled(cloud, created.id, "ACTIVE");
 }
 
+/** Why a server is in ERROR; nova writes that a moment after the status. */
+async function faultOf(cloud: OpenStackClient, id: string): Promise<string> {
+  const fault = async () => (await server(cloud, id)).fault?.message;
+  const said = await eventually("fault", 10, fault, Boolean).catch(() => undefined);
+  return said ?? "ERROR, without a reason";
+}
+
 /** Waits until a server has the status and nothing under way; fails at once when it is in ERROR instead. */
 export function settled(
   cloud: OpenStackClient,
@@ -102,7 +109,7 @@ export function settled(
     180,
     async () => {
       const seen = await server(cloud, id);
-      assert.ok(seen.status !== "ERROR" || status === "ERROR", seen.fault?.message ?? "ERROR");
+      if (seen.status === "ERROR" && status !== "ERROR") assert.fail(await faultOf(cloud, id));
       return seen;
     },
     (seen) =>

@@ -9,6 +9,7 @@ import { removeUnnoted } from "../../tools/interrupted.ts";
 import { endOrphans, releaseDeadLocks } from "../../tools/leftovers.ts";
 import { leftovers, type ScratchStack } from "../../tools/scratch-stack.ts";
 import { readText } from "../../tools/setup/host.ts";
+import { awaitStopping } from "../../tools/stopping.ts";
 import { stepsOf } from "../../tools/sweep/machine.ts";
 import { eventually } from "./cloud.ts";
 
@@ -44,20 +45,23 @@ export const backendOf = (stack: ScratchStack): string =>
 export const outputOf = (stack: ScratchStack): string =>
   join(stack.directory, "output", stack.name);
 
+/** Milliseconds between two looks whether the moment of an interruption has come. */
+const MOMENT_MS = 100;
+
 /** Whether the process still runs that a child was. */
 const runs = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
 
 /**
  * Starts `pulumi` and, unless it ends earlier by itself, sends a signal to it and all that it started: what the kernel
  * does that runs out of memory (SIGKILL), and a terminal at ^C (SIGINT).
- * @param seconds after which the signal is sent
+ * @param moment when the signal is sent: after as many seconds, or as soon as something is so
  * @returns whether it was the signal that ended it
  */
 export async function interrupted(
   stack: ScratchStack,
   operation: "up" | "destroy",
   signal: "SIGKILL" | "SIGINT",
-  seconds: number,
+  moment: number | (() => Promise<boolean>),
 ): Promise<boolean> {
   const argv = [operation, "--yes", "--skip-preview", "--non-interactive", "--stack", stack.name];
   const child = spawn("pulumi", argv, {
@@ -65,7 +69,9 @@ export async function interrupted(
     env: { ...process.env, ...stack.environment },
   });
   const ended = once(child, "exit");
-  await Promise.race([sleep(seconds * 1000), ended]);
+  const end = typeof moment === "number" ? Date.now() + moment * 1000 : Infinity;
+  const hasCome = typeof moment === "number" ? () => Date.now() >= end : moment;
+  while (runs(child) && !(await hasCome())) await Promise.race([sleep(MOMENT_MS), ended]);
   const interrupts = runs(child) && child.pid !== undefined;
   if (interrupts && child.pid !== undefined) process.kill(-child.pid, signal);
   await ended;
@@ -77,6 +83,7 @@ export async function recover(stack: ScratchStack): Promise<void> {
   const backend = backendOf(stack);
   releaseDeadLocks(backend);
   await endOrphans(stack.directory);
+  await awaitStopping(stack.name);
   const place = { stack: stack.name, directory: stack.directory, backend };
   await removeUnnoted(place, { ...process.env, ...stack.environment });
 }

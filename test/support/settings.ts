@@ -10,6 +10,7 @@ export const ROOMY: HostFacts = {
   stopped: [],
   engines: [],
   placed: new Map(),
+  images: [],
 };
 
 /** Settings for tests of what comes after them; no rule that involves several keys or the host is applied. */
