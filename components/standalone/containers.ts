@@ -62,7 +62,8 @@ function container(
     new docker.Volume(
       `${service.name}-data`,
       { name: volume.name, labels },
-      { parent, deleteBeforeReplace: true },
+      // One that an operator made before, on a disk of its own, is kept: in its place an empty one would be made.
+      { parent, deleteBeforeReplace: true, ignoreChanges: ["driverOpts"] },
     );
   return new docker.Container(
     service.name,
