@@ -74,7 +74,8 @@ function makeVolumes({ plan, stack, parent }: ContainersArgs): Map<ServiceName, 
       `${name}-data`,
       { name: volume.name, labels: ownLabels(stack, name) },
       {
-        ...{ parent, deleteBeforeReplace: true },
+        // One that an operator made before, on a disk of its own, is kept: in its place an empty one would be made.
+        ...{ parent, deleteBeforeReplace: true, ignoreChanges: ["driverOpts"] },
         ...(name === "mariadb" && { dependsOn: [...made.values()] }),
       },
     );

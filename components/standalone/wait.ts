@@ -30,6 +30,12 @@ const POLL_MS = 300;
 const MOST_STARTS = 6;
 
 /**
+ * Milliseconds for which docker may call a service unhealthy on end, which it does from a minute after a start on. One whose disk
+ * is full runs and does nothing but wait.
+ */
+const UNHEALTHY_MS = 30_000;
+
+/**
  * Waits until what others rest on is healthy, every API answers, and nova's own services have reported since, and since
  * they were started themselves. A report from before a restart, of the message bus or of who reports, would say nothing:
  * nova takes a service for up for a minute after it.
@@ -89,21 +95,34 @@ export const waitForApis: Action<WaitForApisArgs> = async (
 
 /**
  * Waits for the services that others rest on; answers when the last of them was started.
- * @throws Error, one sentence, when one of them ends again and again, on a full disk for instance
+ * @param patienceMs for how long one may be unhealthy on end
+ * @throws Error, one sentence, when one of them ends again and again, or runs and stays unhealthy, on a full disk for instance
  */
-async function gatesHealthy(
+export async function gatesHealthy(
   inspectGates: string[],
   report: ActionContext["report"],
   signal: AbortSignal,
+  patienceMs = UNHEALTHY_MS,
 ): Promise<number> {
   let reported = "";
   const starts = new Map<string, Set<string>>();
+  const unhealthySince = new Map<string, number>();
   for (;;) {
     const gates = await look(inspectGates, signal);
     const unhealthy = gates.filter(([, health]) => health !== "healthy");
     const waiting = unhealthy.map(([name, health]) => `${name} (${health})`).join(", ");
     if (waiting === "")
       return Math.max(0, ...gates.map(([, , started = ""]) => Date.parse(started)));
+    for (const [name = "", health] of gates) {
+      if (health !== "unhealthy") unhealthySince.delete(name);
+      else if (!unhealthySince.has(name)) unhealthySince.set(name, Date.now());
+      const since = unhealthySince.get(name) ?? Date.now();
+      if (Date.now() - since > patienceMs) {
+        throw new Error(
+          `${name} runs and does not get healthy: \`docker logs --tail 20 ${name}\` says why`,
+        );
+      }
+    }
     for (const [name = "", , started = ""] of unhealthy) {
       const seen = (starts.get(name) ?? new Set()).add(started);
       starts.set(name, seen);

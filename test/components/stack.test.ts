@@ -433,6 +433,12 @@ for (const preview of [true, false]) {
         );
       });
 
+      it("keeps volumes that were made before, on disks of their own", () => {
+        for (const { ignoreChanges, name } of of(VOLUME)) {
+          assert.deepEqual(ignoreChanges, ["driverOpts"], name);
+        }
+      });
+
       it("replaces containers one after the other: names and addresses are fixed", () => {
         for (const { deleteBeforeReplace, name } of [...of(CONTAINER), ...of(NETWORK)]) {
           assert.ok(deleteBeforeReplace, name);

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { describe, it } from "node:test";
 import { createFirstObjects } from "../../../components/standalone/first-objects.ts";
-import { waitForApis } from "../../../components/standalone/wait.ts";
+import { gatesHealthy, waitForApis } from "../../../components/standalone/wait.ts";
 import { perform, withCloud, type FakeOpenStack } from "../../support/openstack.ts";
 import { certificatesOf } from "../../support/tls.ts";
 
@@ -162,6 +165,24 @@ describe("waiting for the APIs", { concurrency: true }, () => {
       );
       assert.deepEqual(cloud.requests, []);
     }));
+
+  it("gives up on a service that runs and stays unhealthy, and not on one that recovers", async (test) => {
+    const never = new AbortController().signal;
+    const ill = ["echo", "lab-mariadb unhealthy 2026-11-26T10:00:00Z"];
+    await assert.rejects(
+      gatesHealthy(ill, () => {}, never, 100),
+      /^Error: lab-mariadb runs and does not get healthy: `docker logs --tail 20 lab-mariadb` says why$/,
+    );
+    // Each change takes four seconds: unhealthy for eight in all, never for five on end.
+    test.mock.timers.enable({ apis: ["Date"] });
+    const folder = mkdtempSync(path.join(tmpdir(), "overcloud-gates-"));
+    const states = "unhealthy starting unhealthy healthy";
+    const script = `cd ${folder}; echo >>looks; set -- ${states}; shift $(($(wc -l <looks) - 1)); echo "lab-mariadb $1 2026-11-26T10:00:00Z"`;
+    const later = () => test.mock.timers.tick(4000);
+    const ready = await gatesHealthy(["sh", "-c", script], later, never, 5000);
+    assert.equal(ready, Date.parse("2026-11-26T10:00:00Z"));
+    rmSync(folder, { recursive: true });
+  });
 
   it("ends when every one answers and nova's other services have reported", () =>
     withCloud(async (cloud) => {
