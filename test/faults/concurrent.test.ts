@@ -33,8 +33,8 @@ async function identities(stack: ScratchStack): Promise<object> {
 }
 
 before(async () => {
-  await first.create({ computes: 1, ...PLACE });
-  await beside.create({ computes: 1, ...PLACE_BESIDE });
+  await first.create({ computes: 1, ...PLACE.settings });
+  await beside.create({ computes: 1, ...PLACE_BESIDE.settings });
 });
 
 after(async () => {

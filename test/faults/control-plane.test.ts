@@ -33,7 +33,7 @@ describe("a service of the control plane", { timeout: 30 * 60_000 }, () => {
       computes: 1,
       "compute.reportIntervalSeconds": REPORT_SECONDS,
       "compute.downTimeSeconds": DOWN_SECONDS,
-      ...PLACE,
+      ...PLACE.settings,
     });
     await stack.up();
     reference = { cloudsYaml: (await stack.outputs()).cloudsYaml, cloud: STACK };

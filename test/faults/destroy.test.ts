@@ -11,7 +11,7 @@ const stack = new ScratchStack(STACK);
 const DEAD_SECONDS = 60;
 
 describe("a destroy", { timeout: 20 * 60_000 }, () => {
-  before(() => stack.create({ computes: 2, ...PLACE }));
+  before(() => stack.create({ computes: 2, ...PLACE.settings }));
   after(() => stack.remove());
 
   /** A cloud with a server, which is no reason to keep it. */

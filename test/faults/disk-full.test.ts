@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
+import { labelsOf } from "../../components/names.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import { containers, docker, ScratchStack } from "../../tools/scratch-stack.ts";
 import * as cloudOf from "../support/cloud.ts";
@@ -20,7 +21,10 @@ import { expectNothingLeft, expectQuiet, outputOf, PLACE } from "../support/faul
 const STACK = "itest-faults";
 const stack = new ScratchStack(STACK);
 const compute = `${STACK}-compute-0`;
+const database = `${STACK}-mariadb`;
 
+/** MiB of the disk that the database is on: it begins with about 165, and grows by about 15 in a minute's life. */
+const DATABASE_MB = 512;
 const BLOCK_BYTES = 4096;
 /** Seconds in which an `up` says that it can't go on, and in which one heals once there is room. */
 const REFUSING_SECONDS = 120;
@@ -66,16 +70,27 @@ class Disk {
 
 describe("a disk that is full", { timeout: 30 * 60_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "overcloud-full-"));
+  const databaseDisk = new Disk(join(folder, "database"));
   const outputDisk = new Disk(join(folder, "output"));
   let cloud: OpenStackClient;
   let server: cloudOf.ServerState;
 
   before(async () => {
-    await stack.create({ computes: 1, ...PLACE });
+    await stack.create({ computes: 1, ...PLACE.settings });
+    await databaseDisk.mount(DATABASE_MB);
     await outputDisk.mount(4);
     mkdirSync(dirname(outputOf(stack)), { recursive: true });
     rmSync(outputOf(stack), { recursive: true, force: true });
     symlinkSync(outputDisk.folder, outputOf(stack));
+    // docker takes a volume that is there for the one that it is told to make.
+    const labels = labelsOf(STACK, { role: "control-plane", service: "mariadb" });
+    const options = ["type=none", "o=bind", `device=${databaseDisk.folder}`];
+    await docker(
+      ...["volume", "create"],
+      ...Object.entries(labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]),
+      ...options.flatMap((option) => ["--opt", option]),
+      database,
+    );
     await stack.up();
     cloud = await stack.cloud();
     server = await cloudOf.boot(cloud, "before", "compute-0");
@@ -83,8 +98,10 @@ describe("a disk that is full", { timeout: 30 * 60_000 }, () => {
   });
 
   after(async () => {
+    databaseDisk.free();
     outputDisk.free();
     await stack.remove();
+    await databaseDisk.unmount();
     await outputDisk.unmount();
     rmSync(outputOf(stack), { force: true });
     rmSync(folder, { recursive: true, force: true });
@@ -132,7 +149,21 @@ describe("a disk that is full", { timeout: 30 * 60_000 }, () => {
     assert.equal((await stack.outputs()).hypervisors.registered, 2);
   });
 
-  it("leaves nothing after a destroy", async () => {
+  it("where the database is keeps it from starting, which an `up` says instead of waiting for long", async () => {
+    await docker("kill", database);
+    // It makes its temporary tables anew at each start.
+    rmSync(join(databaseDisk.folder, "ibtmp1"), { force: true });
+    await databaseDisk.fill();
+    assert.match(
+      await refusal(),
+      new RegExp(`${database} (was started \\d times|runs) and does not get healthy: .docker logs`),
+    );
+    databaseDisk.free();
+    await expectNothingLost();
+  });
+
+  it("is no matter to a destroy", async () => {
+    await databaseDisk.fill();
     await stack.destroy();
     await expectNothingLeft(stack);
   });

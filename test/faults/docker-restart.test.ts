@@ -39,7 +39,7 @@ function restarts(): void {
     before(async () => {
       await daemon.start();
       await daemon.takeOver(cacheImage, BASE_IMAGE);
-      await stack.create({ computes: 2, ...PLACE });
+      await stack.create({ computes: 2, ...PLACE.settings });
       await stack.up();
       cloud = await stack.cloud();
       servers = [

@@ -37,7 +37,7 @@ async function orphans(): Promise<string[]> {
 describe("updates that are killed at any moment", { timeout: 60 * 60_000 }, () => {
   let cloud: OpenStackClient;
 
-  before(() => stack.create({ computes: 1, ...PLACE }));
+  before(() => stack.create({ computes: 1, ...PLACE.settings }));
 
   after(() => stack.remove());
 

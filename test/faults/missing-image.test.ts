@@ -27,7 +27,7 @@ if (!isInside) {
     let image = "";
 
     before(async () => {
-      await stack.create({ computes: 1, ...PLACE });
+      await stack.create({ computes: 1, ...PLACE.settings });
       await stack.up();
       cloud = await stack.cloud();
       server = await cloudOf.boot(cloud, "before", "compute-0");
@@ -83,7 +83,7 @@ if (!isInside) {
 
     before(async () => {
       await daemon.start();
-      await stack.create({ computes: 1, ...PLACE });
+      await stack.create({ computes: 1, ...PLACE.settings });
     });
 
     after(async () => {

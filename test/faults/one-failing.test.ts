@@ -24,7 +24,7 @@ describe("one compute of several that can't start", { timeout: 20 * 60_000 }, ()
   const query = (sql: string) => docker("exec", `${STACK}-mariadb`, "mariadb", "-N", "-e", sql);
 
   before(async () => {
-    await stack.create({ computes: 1, ...PLACE });
+    await stack.create({ computes: 1, ...PLACE.settings });
     await stack.up();
     cloud = await stack.cloud();
     server = await cloudOf.boot(cloud, "before", "compute-0");
@@ -38,7 +38,7 @@ describe("one compute of several that can't start", { timeout: 20 * 60_000 }, ()
 
   it("is named by an `up` that fails, in time", async (test) => {
     // Somebody's own container in the stack's network has got the address of the third compute.
-    const address = addressAt(PLACE["network.cidr"], FIRST_COMPUTE_OFFSET + 2);
+    const address = addressAt(PLACE.network, FIRST_COMPUTE_OFFSET + 2);
     const [image = ""] = (await docker("images", "--quiet", cacheImage)).split("\n");
     await docker(
       ...["run", "--detach", "--name", FOREIGN, "--network", STACK, "--ip", address],

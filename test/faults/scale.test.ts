@@ -86,7 +86,7 @@ describe("the number of computes", { timeout: 30 * 60_000 }, () => {
   let cloud: OpenStackClient;
 
   before(async () => {
-    await stack.create({ computes: 0, ...PLACE });
+    await stack.create({ computes: 0, ...PLACE.settings });
     await stack.up();
     cloud = await stack.cloud();
   });

@@ -37,7 +37,7 @@ describe("a step that dies half-way", { timeout: 20 * 60_000 }, () => {
       computes: 2,
       "compute.reportIntervalSeconds": REPORT_SECONDS,
       "compute.downTimeSeconds": DOWN_SECONDS,
-      ...PLACE,
+      ...PLACE.settings,
     }),
   );
 

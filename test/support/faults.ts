@@ -12,30 +12,13 @@ import { readText } from "../../tools/setup/host.ts";
 import { awaitStopping } from "../../tools/stopping.ts";
 import { stepsOf } from "../../tools/sweep/machine.ts";
 import { eventually } from "./cloud.ts";
+import { placeOf } from "./places.ts";
 
-/** Networks and ports of the stacks that faults are injected into: one at a time, beside any other stack. */
-export const PLACE = {
-  "network.cidr": "10.79.208.0/21",
-  "network.tunnelCidr": "10.79.216.0/21",
-  "network.tenantCidr": "10.108.0.0/16",
-  "ports.keystone": 15070,
-  "ports.placement": 18848,
-  "ports.glance": 19362,
-  "ports.neutron": 19766,
-  "ports.nova": 18844,
-} as const;
+/** Where the stacks are that faults are injected into, one at a time. */
+export const PLACE = placeOf("faults");
 
-/** Those of a second stack beside it. */
-export const PLACE_BESIDE = {
-  "network.cidr": "10.79.224.0/21",
-  "network.tunnelCidr": "10.79.232.0/21",
-  "network.tenantCidr": "10.107.0.0/16",
-  "ports.keystone": 16070,
-  "ports.placement": 19848,
-  "ports.glance": 20362,
-  "ports.neutron": 20766,
-  "ports.nova": 19844,
-} as const;
+/** Where a second stack beside it is. */
+export const PLACE_BESIDE = placeOf("faults-beside");
 
 /** Folder of a stack's state backend. */
 export const backendOf = (stack: ScratchStack): string =>
