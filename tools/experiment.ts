@@ -1,7 +1,8 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { PROJECT_DIRECTORY } from "../components/project.ts";
-import { readResult } from "./experiment/result.ts";
+import { digestOf } from "./experiment/digest.ts";
+import { FILES, readResult, writeJson } from "./experiment/result.ts";
 import { runExperiment } from "./experiment/run.ts";
 import { writeReport } from "./experiment/report/write.ts";
 
@@ -9,7 +10,7 @@ const usage = `Usage: npm run experiment -- experiments/NAME.yaml [--stack NAME]
        npm run experiment -- --resume experiments/NAME.yaml     goes on with its newest result that is unfinished
        npm run experiment -- --resume results/NAME-DATE-TIME    goes on with that one
        npm run experiment -- --compare results/A results/B      one report of both
-       npm run experiment -- --report results/A                 writes the report of a result again`;
+       npm run experiment -- --report results/A                 writes the report and the summary of a result again`;
 
 async function main(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -41,6 +42,9 @@ async function main(argv: string[]): Promise<number> {
       file,
       read.map(({ result }) => result),
     );
+    const [one] = read;
+    if (values.report && one)
+      writeJson(path.join(one.folder, FILES.summary), digestOf(one.result), 2);
     console.log(`experiment: written to ${path.relative(process.cwd(), path.resolve(file))}`);
     return 0;
   }

@@ -38,9 +38,12 @@ export interface Verdict {
 }
 
 /** How a container's memory went over the steps that count. */
-interface Trend {
+export interface Trend {
   /** "service.mariadb", "compute.compute-0" */
   name: string;
+  /** MiB in the first and in the last sample. */
+  first: number;
+  last: number;
   /** MiB in an hour, by least squares over all samples. */
   perHour: number;
 }
@@ -53,9 +56,8 @@ const LEAST_SHARE = 0.5;
 export function verdicts(result: Result): Verdict[] {
   const { expect } = result;
   if (!expect) return [];
-  const attempts = attemptsOf(result, expect.steps);
-  const [from, to] = spanOf(attempts, result.seconds);
-  const trends = memoryTrends(result, attempts, (to - from) * LEAST_SHARE);
+  const [from, to] = spanOf(attemptsOf(result, expect.steps), result.seconds);
+  const trends = memoryTrends(result);
   const limits: [number | undefined, Omit<Verdict, "limit" | "met">][] = [
     [expect.serviceMemoryPerHour, { title: "memory of a service", ...growthOf(trends, "service") }],
     [expect.computeMemoryPerHour, { title: "memory of a compute", ...growthOf(trends, "compute") }],
@@ -81,8 +83,12 @@ export function sentence({ title, unit, limit, measured, met, worst }: Verdict):
   return `${met ? "as expected" : "NOT as expected"}: ${title} ${seen}, at most ${limit}${unit}`;
 }
 
-/** How the memory of each service and compute went; those are left out that were not there for so many seconds. */
-function memoryTrends(result: Result, attempts: readonly Attempt[], seconds: number): Trend[] {
+/** How the memory of each service and compute went over the steps that count; not of those that were there for less than half. */
+export function memoryTrends(result: Result): Trend[] {
+  if (!result.expect) return [];
+  const attempts = attemptsOf(result, result.expect.steps);
+  const [from, to] = spanOf(attempts, result.seconds);
+  const least = (to - from) * LEAST_SHARE;
   const series = Object.keys(result.samples["containers"]?.series ?? {});
   return series
     .filter((name) => name.startsWith("memory."))
@@ -93,9 +99,11 @@ function memoryTrends(result: Result, attempts: readonly Attempt[], seconds: num
         const counts = attempts.some(({ from, to }) => isWithin(at, from, to ?? result.seconds));
         return value === null || !counts ? [] : [[at / 3600, value]];
       });
-      const apart = ((points.at(-1)?.[0] ?? 0) - (points[0]?.[0] ?? 0)) * 3600;
-      if (points.length < FEWEST_SAMPLES || apart < seconds) return [];
-      return [{ name: name.slice("memory.".length), perHour: linearRegression(points).m }];
+      const [first, last] = [points[0], points.at(-1)];
+      if (!first || !last || points.length < FEWEST_SAMPLES) return [];
+      if ((last[0] - first[0]) * 3600 < least) return [];
+      const { m: perHour } = linearRegression(points);
+      return [{ name: name.slice("memory.".length), first: first[1], last: last[1], perHour }];
     });
 }
 

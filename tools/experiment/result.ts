@@ -109,6 +109,7 @@ export const FILES = {
   samples: "samples.ndjson",
   result: "result.json",
   report: "report.html",
+  summary: "summary.json",
 } as const;
 
 /** A result's folder is named after the experiment and the time of its start. */

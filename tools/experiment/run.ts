@@ -3,6 +3,7 @@ import path from "node:path";
 import lockfile from "proper-lockfile";
 import { dockerClient } from "../setup/image-build.ts";
 import { machine, versions } from "./facts.ts";
+import { digestOf } from "./digest.ts";
 import { sentence, verdicts } from "./expect.ts";
 import { firstUnfinished, planSteps, type PlannedStep } from "./plan.ts";
 import { writeReport } from "./report/write.ts";
@@ -235,6 +236,7 @@ class Run {
     };
     writeJson(this.#path(FILES.result), result);
     writeReport(this.#path(FILES.report), [result]);
+    writeJson(this.#path(FILES.summary), digestOf(result), 2);
     return result;
   }
 

@@ -188,7 +188,8 @@ function metricsOf(result: Result, attempt: Attempt | undefined): StepMetrics {
   return attempt ? stepMetrics(result, attempt) : {};
 }
 
-function playbookNumbers(attempt: Attempt | undefined): Record<string, number> {
+/** What a step's playbook counted, by the way to each number. */
+export function playbookNumbers(attempt: Attempt | undefined): Record<string, number> {
   const { results } = Object(attempt?.playbookResult) as { results?: unknown };
   return numbersIn(results);
 }
