@@ -17,8 +17,8 @@ import { expectNothingLeft, PLACE } from "../support/faults.ts";
 const STACK = "itest-faults";
 const compute = (index: number) => `${STACK}-compute-${index}`;
 
-/** Seconds until the cloud takes servers again after its daemon is back, with nobody's help. */
-const RETURN_SECONDS = 150;
+/** Seconds until the cloud takes servers again after its daemon is back, the `up` that brings it back included. */
+const RETURN_SECONDS = 240;
 const TIMEOUT = { timeout: 25 * 60_000 };
 
 /** The containers with their states, all of them. */
