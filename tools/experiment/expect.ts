@@ -2,7 +2,7 @@ import { linearRegression } from "simple-statistics";
 import { z } from "zod";
 import { integer } from "../../config/fields.ts";
 import type { Attempt, Result } from "./result.ts";
-import { apisOf, isWithin, seriesOf } from "./summary.ts";
+import { apisOf, isWithin, seriesOf, valuesWithin } from "./summary.ts";
 
 const growth = z
   .number({ error: "must be a number of MiB in an hour, 0 to 100000" })
@@ -138,7 +138,7 @@ function growthOf(
 /** Null: no API was asked in that time. */
 function failuresIn(result: Result, from: number, to: number): number | null {
   const failures = apisOf(result).flatMap((api) =>
-    valuesIn(result, `api.${api}`, "failed", from, to),
+    valuesWithin(result, `api.${api}`, "failed", from, to),
   );
   return failures.length === 0 ? null : failures.reduce((sum, value) => sum + value, 0);
 }
@@ -152,12 +152,4 @@ function downIn({ samples }: Result, from: number, to: number): number | null {
     return registered === null || up === null || !isWithin(at, from, to) ? [] : [registered - up];
   });
   return down.length === 0 ? null : Math.max(...down);
-}
-
-function valuesIn(result: Result, probe: string, name: string, from: number, to: number): number[] {
-  const { seconds, values } = seriesOf(result, probe, name) ?? { seconds: [], values: [] };
-  return values.filter(
-    (value, index): value is number =>
-      value !== null && isWithin(seconds[index] ?? Number.NaN, from, to),
-  );
 }

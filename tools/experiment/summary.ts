@@ -11,6 +11,21 @@ export function seriesOf(
   return table && values && { seconds: table.seconds, values };
 }
 
+/** What was seen of a series between two times, without what was not available. */
+export function valuesWithin(
+  result: Pick<Result, "samples">,
+  probe: string,
+  name: string,
+  from: number,
+  to: number,
+): number[] {
+  const found = seriesOf(result, probe, name);
+  return (found?.values ?? []).filter(
+    (value, index): value is number =>
+      value !== null && isWithin(found?.seconds[index] ?? Number.NaN, from, to),
+  );
+}
+
 /** The value below which `percent` of the values lie, by nearest rank; null of none. */
 export function percentile(values: readonly number[], percent: number): number | null {
   if (values.length === 0) return null;
@@ -74,13 +89,8 @@ export type StepMetrics = Record<string, number | null>;
 /** What the samples say about a step; null is not available. */
 export function stepMetrics(result: Result, attempt: Pick<Attempt, "from" | "to">): StepMetrics {
   const to = attempt.to ?? result.seconds;
-  const inside = (probe: string, name: string): number[] => {
-    const found = seriesOf(result, probe, name);
-    return (found?.values ?? []).filter(
-      (value, index): value is number =>
-        value !== null && isWithin(found?.seconds[index] ?? Number.NaN, attempt.from, to),
-    );
-  };
+  const inside = (probe: string, name: string): number[] =>
+    valuesWithin(result, probe, name, attempt.from, to);
   const apis = apisOf(result);
   const latencies = apis.flatMap((api) => inside(`api.${api}`, "ms"));
   const failures = apis.flatMap((api) => inside(`api.${api}`, "failed"));
