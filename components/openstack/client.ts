@@ -1,87 +1,8 @@
-import { readFile } from "node:fs/promises";
-import pRetry, { AbortError } from "p-retry";
-import { parse } from "yaml";
 import { z } from "zod";
-import { send } from "./http.ts";
-
-/** An API answered, but not as asked. */
-export class ApiError extends Error {
-  readonly status: number;
-
-  constructor(method: string, url: string, status: number, body: string) {
-    super(`${method} ${url} answered ${status}: ${messageIn(body)}`);
-    this.name = "ApiError";
-    this.status = status;
-  }
-}
-
-/** Nothing listens where an API should be: the control plane is gone or not there yet. */
-export class UnreachableError extends Error {
-  constructor(url: string, cause: unknown) {
-    super(`nothing answers at ${url}`, { cause });
-    this.name = "UnreachableError";
-  }
-}
-
-const cloudsSchema = z.object({
-  clouds: z.record(
-    z.string(),
-    z.object({
-      auth: z.object({
-        auth_url: z.string(),
-        username: z.string(),
-        password: z.string(),
-        project_name: z.string(),
-        user_domain_name: z.string(),
-        project_domain_name: z.string(),
-      }),
-      cacert: z.string().optional(),
-    }),
-  ),
-});
-
-const tokenSchema = z.object({
-  token: z.object({
-    catalog: z.array(
-      z.object({
-        type: z.string(),
-        endpoints: z.array(z.object({ interface: z.string(), url: z.string() })),
-      }),
-    ),
-  }),
-});
+import { ApiError, request } from "./request.ts";
+import { logIn, type CloudReference, type Session } from "./session.ts";
 
 export type ServiceType = "compute" | "network" | "image" | "placement" | "identity";
-
-/** Where to find a cloud: a clouds.yaml and the name of the cloud in it. */
-export interface CloudReference {
-  cloudsYaml: string;
-  cloud: string;
-}
-
-/** What clouds.yaml says of a cloud. */
-export interface Cloud {
-  auth: z.output<typeof cloudsSchema>["clouds"][string]["auth"];
-  /** Certificate in PEM that its APIs are verified against; without one, those count that the process trusts. */
-  authority?: string;
-}
-
-/** @throws Error where the file or the cloud in it is missing, or a certificate that it names; ENOENT for the file alone */
-export async function readCloud({ cloudsYaml, cloud }: CloudReference): Promise<Cloud> {
-  const { clouds } = cloudsSchema.parse(parse(await readFile(cloudsYaml, "utf8")));
-  const found = clouds[cloud];
-  if (!found) throw new Error(`${cloudsYaml} has no cloud ${cloud}`);
-  const { auth, cacert } = found;
-  if (cacert === undefined) return { auth };
-  try {
-    return { auth, authority: await readFile(cacert, "utf8") };
-  } catch (error) {
-    throw new Error(
-      `${cacert}, which ${cloudsYaml} names, can't be read; \`pulumi up\` writes it again where it is missing`,
-      { cause: error },
-    );
-  }
-}
 
 /** The newest API versions that these steps use; without the header the oldest are spoken. */
 const VERSIONS: Partial<Record<ServiceType, string>> = {
@@ -100,91 +21,36 @@ const discoverySchema = z.union([
     .transform(({ versions }) => versions[0]?.max_version ?? ""),
 ]);
 
-const REQUEST_TIMEOUT_MS = 60_000;
-
 /**
  * The few OpenStack calls that the steps need, over HTTP. The Python client would take three seconds of CPU to start,
  * for every compute that is removed.
  */
 export class OpenStackClient {
-  readonly #token: string;
-  readonly #catalog: Map<string, string>;
+  readonly #reference: CloudReference;
   readonly #signal: AbortSignal;
-  readonly #authority: string | undefined;
+  #session: Promise<Session>;
   /** What is spoken with each service. */
   readonly #versions = new Map(Object.entries(VERSIONS));
 
-  private constructor(
-    token: string,
-    catalog: Map<string, string>,
-    signal: AbortSignal,
-    authority: string | undefined,
-  ) {
-    this.#token = token;
-    this.#catalog = catalog;
+  private constructor(reference: CloudReference, signal: AbortSignal, patienceSeconds?: number) {
+    this.#reference = reference;
     this.#signal = signal;
-    this.#authority = authority;
+    this.#session = logIn(reference, signal, patienceSeconds);
   }
 
   /**
-   * Authenticates as clouds.yaml says.
+   * Logs in as clouds.yaml says.
    * @param patienceSeconds how long nothing may listen before that counts as unreachable
    * @throws UnreachableError, ApiError
    */
   static async connect(
     reference: CloudReference,
     signal: AbortSignal,
-    patienceSeconds = 15,
+    patienceSeconds?: number,
   ): Promise<OpenStackClient> {
-    const { auth, authority } = await readCloud(reference);
-    const body = {
-      auth: {
-        identity: {
-          methods: ["password"],
-          password: {
-            user: {
-              name: auth.username,
-              password: auth.password,
-              domain: { name: auth.user_domain_name },
-            },
-          },
-        },
-        scope: {
-          project: { name: auth.project_name, domain: { name: auth.project_domain_name } },
-        },
-      },
-    };
-    const url = `${auth.auth_url}/auth/tokens`;
-    const response = await pRetry(
-      async () => {
-        try {
-          return await request("POST", url, { signal, authority }, {}, body);
-        } catch (error) {
-          throw error instanceof UnreachableError ? error : new AbortError(error as Error);
-        }
-      },
-      {
-        retries: Math.max(0, patienceSeconds),
-        minTimeout: 1000,
-        maxTimeout: 1000,
-        factor: 1,
-        signal,
-      },
-    );
-    const { token } = tokenSchema.parse(await response.json());
-    const catalog = new Map(
-      token.catalog.flatMap(({ type, endpoints }) =>
-        endpoints
-          .filter((endpoint) => endpoint.interface === "public")
-          .map((endpoint): [string, string] => [type, endpoint.url]),
-      ),
-    );
-    return new OpenStackClient(
-      response.headers.get("x-subject-token") ?? "",
-      catalog,
-      signal,
-      authority,
-    );
+    const client = new OpenStackClient(reference, signal, patienceSeconds);
+    await client.#session;
+    return client;
   }
 
   /** @throws UnreachableError, ApiError; also where the answer leaves out what the service itself could not get at */
@@ -230,86 +96,49 @@ export class OpenStackClient {
     path: string,
     body?: unknown,
   ): Promise<Response> {
-    const base = this.#catalog.get(service);
-    if (!base) throw new Error(`the cloud's catalogue has no ${service} service`);
     const version = this.#versions.get(service);
-    const headers: Record<string, string> = { "x-auth-token": this.#token };
-    if (version) headers["openstack-api-version"] = `${service} ${version}`;
     try {
-      return await request(method, `${base}${path}`, this.#way, headers, body);
+      return await this.#loggedIn(({ token, catalog, way }) => {
+        const headers: Record<string, string> = { "x-auth-token": token };
+        if (version) headers["openstack-api-version"] = `${service} ${version}`;
+        return request(method, `${urlOf(service, catalog)}${path}`, way, headers, body);
+      });
     } catch (error) {
       // An older release: from now on the newest that it has.
       if (!(error instanceof ApiError && error.status === 406 && version)) throw error;
-      const newest = await this.#newest(base);
+      const newest = await this.#newest(service);
       if (newest === version) throw error;
       this.#versions.set(service, newest);
       return await this.#call(method, service, path, body);
     }
   }
 
-  get #way(): Way {
-    return { signal: this.#signal, authority: this.#authority };
-  }
-
-  async #newest(base: string): Promise<string> {
-    const headers = { "x-auth-token": this.#token };
-    const answer = await request("GET", `${base}/`, this.#way, headers);
+  async #newest(service: ServiceType): Promise<string> {
+    const answer = await this.#loggedIn(({ token, catalog, way }) =>
+      request("GET", `${urlOf(service, catalog)}/`, way, { "x-auth-token": token }),
+    );
     return discoverySchema.parse(await answer.json());
   }
-}
 
-/** How an API is asked. */
-interface Way {
-  signal: AbortSignal;
-  /** See Cloud. */
-  authority: string | undefined;
-}
-
-async function request(
-  method: string,
-  url: string,
-  { signal, authority }: Way,
-  headers: Record<string, string>,
-  body?: unknown,
-): Promise<Response> {
-  const binary = body instanceof Uint8Array;
-  let response: Response;
-  try {
-    const question = {
-      method,
-      headers: {
-        ...headers,
-        ...(body !== undefined && {
-          "content-type": binary ? "application/octet-stream" : "application/json",
-        }),
-      },
-      ...(body !== undefined && { body: binary ? new Uint8Array(body) : JSON.stringify(body) }),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
-    };
-    response = await send(url, question, authority);
-  } catch (error) {
-    if (isRefused(error)) throw new UnreachableError(url, error);
-    if (error instanceof DOMException && error.name === "TimeoutError" && !signal.aborted) {
-      throw new Error(`${method} ${url} got no answer in ${REQUEST_TIMEOUT_MS / 1000} s`, {
-        cause: error,
-      });
+  /** Asks, and where that is refused logs in again and asks once more: a token lasts an hour, by the clock of the cloud. */
+  async #loggedIn(ask: (session: Session) => Promise<Response>): Promise<Response> {
+    const session = this.#session;
+    try {
+      return await ask(await session);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 401)) throw error;
+      // Others may have asked at the same time; who can't log in tries with the next question.
+      if (this.#session === session) {
+        this.#session = logIn(this.#reference, this.#signal);
+        this.#session.catch(() => (this.#session = session));
+      }
+      return await ask(await this.#session);
     }
-    throw error;
   }
-  if (!response.ok) throw new ApiError(method, url, response.status, await response.text());
-  return response;
 }
 
-function isRefused(error: unknown): boolean {
-  const refusal = error instanceof Error ? (error.cause ?? error) : undefined;
-  const code = refusal instanceof Error && "code" in refusal ? String(refusal.code) : "";
-  return ["ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_SOCKET"].includes(
-    code,
-  );
-}
-
-/** OpenStack's services wrap their message in an object named after the error's kind. */
-function messageIn(body: string): string {
-  const text = /"message"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1] ?? body;
-  return text.replaceAll(/\s+/g, " ").slice(0, 300);
+function urlOf(service: ServiceType, catalog: Session["catalog"]): string {
+  const url = catalog.get(service);
+  if (url === undefined) throw new Error(`the cloud's catalogue has no ${service} service`);
+  return url;
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { OpenStackClient, type CloudReference } from "../../components/openstack/client.ts";
+import { OpenStackClient } from "../../components/openstack/client.ts";
+import type { CloudReference } from "../../components/openstack/session.ts";
 import { novaServices } from "../../components/openstack/compute.ts";
 import { containers, docker, ScratchStack } from "../../tools/scratch-stack.ts";
 import * as cloudOf from "../support/cloud.ts";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { buffer } from "node:stream/consumers";
 import { cloudsYaml } from "../../components/access/documents.ts";
-import type { CloudReference } from "../../components/openstack/client.ts";
+import type { CloudReference } from "../../components/openstack/session.ts";
 import { MICROVERSIONS } from "../../components/standalone/services.ts";
 import type { Action, ActionContext } from "../../components/step/action.ts";
 import type { ApiCertificates } from "../../components/tls/api-certificates.ts";
@@ -121,7 +121,7 @@ export class FakeOpenStack {
   readonly #http: HttpServer;
   readonly #folder: string;
   readonly #authorityFile: string | undefined;
-  readonly #token = randomUUID();
+  #token = randomUUID();
 
   private constructor(http: HttpServer, certificates: ApiCertificates | undefined) {
     this.#http = http;
@@ -159,6 +159,11 @@ export class FakeOpenStack {
   async stop(): Promise<void> {
     await this.disappear();
     rmSync(this.#folder, { recursive: true });
+  }
+
+  /** Takes no token any more that was given out so far. */
+  expireTokens(): void {
+    this.#token = randomUUID();
   }
 
   /** Closes the port and keeps clouds.yaml: what is left of a control plane whose containers are gone. */

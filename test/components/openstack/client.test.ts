@@ -2,14 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { parse } from "yaml";
-import {
-  ApiError,
-  OpenStackClient,
-  UnreachableError,
-  type CloudReference,
-} from "../../../components/openstack/client.ts";
+import { OpenStackClient } from "../../../components/openstack/client.ts";
+import { ApiError, UnreachableError } from "../../../components/openstack/request.ts";
+import type { CloudReference } from "../../../components/openstack/session.ts";
 import { novaServices } from "../../../components/openstack/compute.ts";
-import { withCloud } from "../../support/openstack.ts";
+import { PASSWORD, withCloud } from "../../support/openstack.ts";
 import { certificatesOf } from "../../support/tls.ts";
 
 describe("the client of an older release", () => {
@@ -37,6 +34,34 @@ describe("the client of an older release", () => {
       const id = cloud.service("compute-0")?.id ?? "";
       const change = client.put("compute", `/os-services/${id}`, { status: "disabled" });
       await assert.rejects(change, /answered 404: services have no UUID/);
+    }));
+});
+
+describe("the client whose token has expired", () => {
+  it("logs in once more, whatever it asks at that time, and asks again", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      const client = await OpenStackClient.connect(cloud.cloud, AbortSignal.timeout(10_000));
+      cloud.expireTokens();
+      const answers = await Promise.all([novaServices(client), novaServices(client)]);
+      assert.deepEqual(
+        answers.map(({ length }) => length),
+        [1, 1],
+      );
+      cloud.expireTokens();
+      await client.delete("compute", "/servers/nobody");
+      const logins = cloud.requests.filter((call) => call.includes("auth/tokens"));
+      assert.equal(logins.length, 3);
+    }));
+
+  it("says so where it can't log in again, and logs in when it can", () =>
+    withCloud(async (cloud) => {
+      const client = await OpenStackClient.connect(cloud.cloud, AbortSignal.timeout(10_000));
+      cloud.expireTokens();
+      cloud.usePassword("another than the cloud's");
+      await assert.rejects(novaServices(client), { name: "ApiError", status: 401 });
+      cloud.usePassword(PASSWORD);
+      assert.deepEqual(await novaServices(client), []);
     }));
 });
 
