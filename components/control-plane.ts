@@ -2,7 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../config/schema.ts";
 import type { ComputeConnection } from "./compute/connection.ts";
 import type { Credentials } from "./credentials/derive.ts";
-import type { CloudReference } from "./openstack/client.ts";
+import type { CloudReference } from "./openstack/session.ts";
 import { selects } from "./overcloud/steps.ts";
 
 /** What every kind of control plane is made from. */

@@ -1,6 +1,7 @@
 import type { Settings } from "../../config/schema.ts";
 import { novaServices, type NovaService } from "../openstack/compute.ts";
-import { ApiError, type OpenStackClient } from "../openstack/client.ts";
+import type { OpenStackClient } from "../openstack/client.ts";
+import { ApiError } from "../openstack/request.ts";
 import { indexOf } from "./hosts.ts";
 
 /** Why a compute's service is disabled while it is on its way out; an operator's own reasons are left alone. */

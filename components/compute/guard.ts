@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import type { Settings } from "../../config/schema.ts";
-import { OpenStackClient, type CloudReference } from "../openstack/client.ts";
+import { OpenStackClient } from "../openstack/client.ts";
+import type { CloudReference } from "../openstack/session.ts";
 import {
   servers,
   serversInMigration,

@@ -1,11 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Settings } from "../../config/schema.ts";
-import {
-  ApiError,
-  OpenStackClient,
-  UnreachableError,
-  type CloudReference,
-} from "../openstack/client.ts";
+import { OpenStackClient } from "../openstack/client.ts";
+import { ApiError, UnreachableError } from "../openstack/request.ts";
+import type { CloudReference } from "../openstack/session.ts";
 import { novaServices, servers, type Server } from "../openstack/compute.ts";
 import { agents } from "../openstack/network.ts";
 import { removeProvider, resourceProviders } from "../openstack/placement.ts";

@@ -8,7 +8,7 @@ import { uploads, type Files } from "../container/uploads.ts";
 import { DockerHosts, type Place } from "../docker-hosts/docker-hosts.ts";
 import { engineEnvironment } from "../docker-hosts/engine.ts";
 import { labelList, labelsOf } from "../names.ts";
-import type { CloudReference } from "../openstack/client.ts";
+import type { CloudReference } from "../openstack/session.ts";
 import { Step, stepCommand } from "../step/step.ts";
 import type { ComputeConnection } from "./connection.ts";
 import { COMPUTE_CAPABILITIES, ComputeParent, sharingEnvironment } from "./parent.ts";

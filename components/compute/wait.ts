@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { OpenStackClient, type CloudReference } from "../openstack/client.ts";
+import { OpenStackClient } from "../openstack/client.ts";
+import type { CloudReference } from "../openstack/session.ts";
 import { hypervisors, novaServices } from "../openstack/compute.ts";
 import { agents } from "../openstack/network.ts";
 import { resourceProviders } from "../openstack/placement.ts";

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { CloudReference } from "../openstack/client.ts";
+import type { CloudReference } from "../openstack/session.ts";
 import { Step } from "../step/step.ts";
 import { MAX_TIMEOUT_MINUTES } from "../../config/playbooks.ts";
 import type { PlaybookPlan } from "./plan.ts";

@@ -4,7 +4,9 @@ import { requireFile, runAnsible, withOutcome } from "../ansible/ansible.ts";
 import type { Outcome } from "../ansible/outcome.ts";
 import { namesIn, unknownNames } from "../ansible/patterns.ts";
 import { writePrivately } from "../access/files.ts";
-import { OpenStackClient, UnreachableError, type CloudReference } from "../openstack/client.ts";
+import { OpenStackClient } from "../openstack/client.ts";
+import { UnreachableError } from "../openstack/request.ts";
+import type { CloudReference } from "../openstack/session.ts";
 import type { Action, ActionContext } from "../step/action.ts";
 import { Progress } from "./progress.ts";
 

@@ -9,7 +9,7 @@ import { overlayNetwork, stackNetwork } from "../container/network.ts";
 import type { ControlPlane, ControlPlaneArgs, NodeOutput } from "../control-plane.ts";
 import { domainTypeOf } from "../libvirt/domain-type.ts";
 import { nodeOutputs } from "../libvirt/access.ts";
-import type { CloudReference } from "../openstack/client.ts";
+import type { CloudReference } from "../openstack/session.ts";
 import { PROJECT_DIRECTORY } from "../project.ts";
 import { Step } from "../step/step.ts";
 import { Configuration } from "./configuration.ts";

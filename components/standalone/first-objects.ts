@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { OpenStackClient, type CloudReference } from "../openstack/client.ts";
+import { OpenStackClient } from "../openstack/client.ts";
+import type { CloudReference } from "../openstack/session.ts";
 import type { Action } from "../step/action.ts";
 
 export interface FirstObjectsArgs extends CloudReference {

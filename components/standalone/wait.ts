@@ -2,13 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import type { Action, ActionContext } from "../step/action.ts";
 import { novaServices } from "../openstack/compute.ts";
-import {
-  ApiError,
-  OpenStackClient,
-  readCloud,
-  UnreachableError,
-  type CloudReference,
-} from "../openstack/client.ts";
+import { OpenStackClient } from "../openstack/client.ts";
+import { ApiError, UnreachableError } from "../openstack/request.ts";
+import { readCloud, type CloudReference } from "../openstack/session.ts";
 import { send } from "../openstack/http.ts";
 import { REPORTING } from "./services.ts";
 

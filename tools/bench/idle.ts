@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ApiError, UnreachableError } from "../../components/openstack/client.ts";
+import { ApiError, UnreachableError } from "../../components/openstack/request.ts";
 import { novaServices } from "../../components/openstack/compute.ts";
 import { agents } from "../../components/openstack/network.ts";
 import type { ScratchStack } from "../scratch-stack.ts";

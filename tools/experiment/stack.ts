@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
 import { z } from "zod";
-import type { CloudReference } from "../../components/openstack/client.ts";
+import type { CloudReference } from "../../components/openstack/session.ts";
 import type { Scalar } from "./plan.ts";
 
 /** A stack of the project, as `pulumi` knows it. */

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { novaServices } from "../../../components/openstack/compute.ts";
-import { OpenStackClient, type CloudReference } from "../../../components/openstack/client.ts";
+import { OpenStackClient } from "../../../components/openstack/client.ts";
+import type { CloudReference } from "../../../components/openstack/session.ts";
 import type { ServiceType } from "../../../components/openstack/client.ts";
 import { z } from "zod";
 import type { Probe, Values } from "./probe.ts";

@@ -1,6 +1,6 @@
 import path from "node:path";
 import type Docker from "dockerode";
-import type { CloudReference } from "../../../components/openstack/client.ts";
+import type { CloudReference } from "../../../components/openstack/session.ts";
 import type { Cost } from "../result.ts";
 import { ApiProbe, CloudAccess, REQUESTS, ServicesProbe } from "./api.ts";
 import { BrokerProbe, brokerClient } from "./broker.ts";

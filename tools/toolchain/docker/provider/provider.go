@@ -77,5 +77,6 @@ func New() tfbridge.ProviderInfo {
 	}
 	info.MustComputeTokens(bridgetokens.SingleModule("docker_", module, bridgetokens.MakeStandard(Name)))
 	info.SetAutonaming(autonameLength, autonameSeparator)
+	nameFields(&info)
 	return info
 }
