@@ -21,8 +21,8 @@ type Round = Record<string, number>;
  * date and the spread; judges nothing.
  *
  * With `--sharing none,forked,merged` and `--computes 10,50,100` it measures instead what a simulated compute costs in each
- * way of sharing memory, by their number; `--busy`, `--idle-minutes` and `--transport-zone-size` are told of in
- * tools/bench/density.ts. `npm run bench -- --plot` draws what was measured last.
+ * way of sharing memory, by their number; `--busy`, `--idle-minutes`, `--transport-zone-size` and `--report-interval`
+ * are told of in tools/bench/density.ts. `npm run bench -- --plot` draws what was measured last.
  */
 async function bench(argv: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -37,6 +37,7 @@ async function bench(argv: readonly string[]): Promise<void> {
       busy: { type: "string" },
       "idle-minutes": { type: "string" },
       "transport-zone-size": { type: "string" },
+      "report-interval": { type: "string" },
     },
   });
   if (values.plot) {
@@ -52,6 +53,7 @@ async function bench(argv: readonly string[]): Promise<void> {
       ...optional("busy", values.busy),
       ...optional("idleMinutes", values["idle-minutes"]),
       ...optional("transportZoneSize", values["transport-zone-size"]),
+      ...optional("reportIntervalSeconds", values["report-interval"]),
     });
     return;
   }

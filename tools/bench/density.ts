@@ -25,6 +25,8 @@ export interface DensityOptions {
   idleMinutes?: number;
   /** `compute.transportZoneSize` of the stack. */
   transportZoneSize?: number;
+  /** `compute.reportIntervalSeconds` of the stack, whose `downTimeSeconds` is {@link DOWN_AFTER} of them then. Default: the stack's own. */
+  reportIntervalSeconds?: number;
 }
 
 /** What was measured of one number of computes. */
@@ -77,6 +79,7 @@ export interface DensityReport {
   machine: Record<string, string | number>;
   networking: Networking;
   transportZoneSize?: number;
+  reportIntervalSeconds?: number;
   /** Each way of sharing that was measured on that day, as it was measured last. */
   runs: Run[];
 }
@@ -88,6 +91,9 @@ const IDLE_SECONDS = 60;
 /** Computes that are added to a number that runs, and removed from it. */
 const STEP = 10;
 
+/** Reports that may be missing before a compute counts as down, where their interval is given. */
+const DOWN_AFTER = 4;
+
 /** Memory that is left to the machine, in MiB: what would not fit beside it is not started. */
 const LEFT_MIB = 3072;
 
@@ -96,8 +102,8 @@ const LEFT_MIB = 3072;
  * number of computes that the machine's memory does not take. What the day's file has of other ways stays.
  */
 export async function benchDensity(options: DensityOptions): Promise<void> {
-  const { networking, sharings, transportZoneSize } = options;
-  const kind = `density-${networking}`;
+  const { networking, sharings, transportZoneSize, reportIntervalSeconds } = options;
+  const kind = ["density", networking, ...everyOf(options)].join("-").replaceAll(" ", "-");
   const date = new Date().toISOString();
   const known = readResult<DensityReport>(kind, date);
   const report: DensityReport = {
@@ -105,6 +111,7 @@ export async function benchDensity(options: DensityOptions): Promise<void> {
     machine: machine(),
     networking,
     ...(transportZoneSize !== undefined && { transportZoneSize }),
+    ...(reportIntervalSeconds !== undefined && { reportIntervalSeconds }),
     runs: known && known.transportZoneSize === transportZoneSize ? known.runs : [],
   };
   for (const sharing of sharings) {
@@ -118,8 +125,22 @@ export async function benchDensity(options: DensityOptions): Promise<void> {
   }
 }
 
+/** How a result with an interval of its own is told from others. */
+export function everyOf({
+  reportIntervalSeconds: seconds,
+}: Pick<DensityOptions, "reportIntervalSeconds">): string[] {
+  return seconds === undefined ? [] : [`every ${seconds} s`];
+}
+
 async function measure(
-  { networking, counts, busy, idleMinutes, transportZoneSize }: DensityOptions,
+  {
+    networking,
+    counts,
+    busy,
+    idleMinutes,
+    transportZoneSize,
+    reportIntervalSeconds,
+  }: DensityOptions,
   run: Run,
   last: boolean,
   tell: () => void,
@@ -132,6 +153,10 @@ async function measure(
       "compute.sharing": run.sharing,
       scaleDown: "delete",
       ...(transportZoneSize !== undefined && { "compute.transportZoneSize": transportZoneSize }),
+      ...(reportIntervalSeconds !== undefined && {
+        "compute.reportIntervalSeconds": reportIntervalSeconds,
+        "compute.downTimeSeconds": DOWN_AFTER * reportIntervalSeconds,
+      }),
       ...APART,
     });
     await stack.up();

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as echarts from "echarts";
 import { PROJECT_DIRECTORY } from "../../components/project.ts";
-import type { DensityReport, Point } from "./density.ts";
+import { everyOf, type DensityReport, type Point } from "./density.ts";
 
 const FOLDER = join(PROJECT_DIRECTORY, "bench");
 
@@ -30,7 +30,7 @@ export const PLOTS: readonly Plot[] = [
   },
 ];
 
-/** Draws, for each networking, what `bench/` has last of it: memory per compute and time to register, by their number. */
+/** Draws, for each networking and interval of reports, what `bench/` has last of it: memory per compute and time to register, by their number. */
 export function plotDensity(): void {
   const reports = newestReports();
   if (reports.length === 0)
@@ -44,8 +44,8 @@ export function plotDensity(): void {
 function newestReports(): DensityReport[] {
   const newest = new Map<string, string>();
   for (const name of readdirSync(FOLDER).sort()) {
-    const networking = /^[\d-]{10}-density-(\w+)\.json$/.exec(name)?.[1];
-    if (networking !== undefined) newest.set(networking, name);
+    const kind = /^[\d-]{10}-density-(.+)\.json$/.exec(name)?.[1];
+    if (kind !== undefined) newest.set(kind, name);
   }
   return [...newest.values()].map(
     (name) => JSON.parse(readFileSync(join(FOLDER, name), "utf8")) as DensityReport,
@@ -57,9 +57,9 @@ export function linesOf(
   { valueOf }: Pick<Plot, "valueOf">,
   reports: readonly DensityReport[],
 ): { name: string; data: [computes: number, value: number][] }[] {
-  return reports.flatMap(({ networking, runs }) =>
-    runs.map(({ sharing, points }) => ({
-      name: `${networking}, ${sharing}`,
+  return reports.flatMap((report) =>
+    report.runs.map(({ sharing, points }) => ({
+      name: [report.networking, sharing, ...everyOf(report)].join(", "),
       data: points.flatMap((point, index): [number, number][] => {
         const value = valueOf(points.slice(0, index + 1));
         return value === undefined ? [] : [[point.computes, value]];

@@ -22,6 +22,15 @@ const REPORT: DensityReport = {
 };
 
 describe("what is drawn of a benchmark", () => {
+  it("tells apart what reported less often", () => {
+    const [memory] = PLOTS;
+    assert.ok(memory);
+    const slow = { ...REPORT, reportIntervalSeconds: 30 };
+    const names = linesOf(memory, [REPORT, slow]).map(({ name }) => name);
+    assert.deepEqual(names.slice(-2), ["ovn, none, every 30 s", "ovn, forked, every 30 s"]);
+    assert.equal(new Set(names).size, 4);
+  });
+
   it("has a line for each way of sharing, with memory at and time up to each number", () => {
     const [memory, time] = PLOTS.map((plot) => linesOf(plot, [REPORT]));
     assert.deepEqual(memory, [
