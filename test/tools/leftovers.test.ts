@@ -113,7 +113,9 @@ describe("plugins in a project's folder", () => {
     await ended;
     for (const child of [used, elsewhere]) {
       assert.deepEqual([child.exitCode, child.signalCode], [null, null]);
+      const exit = once(child, "exit");
       child.kill();
+      await exit;
     }
     engine.close();
     assert.deepEqual(await endOrphans(project), []);
