@@ -135,9 +135,8 @@ describe("the shell environment", () => {
 
   it("leaves Node and the backend alone where the user has both", () => {
     const user = detectBackend(paths, { ...nobody, PULUMI_ACCESS_TOKEN: "pul-1" });
-    assert.deepEqual(shellEnvironment(paths, user, undefined), {
-      path: [paths.bin],
-      variables: { PULUMI_SKIP_UPDATE_CHECK: "true" },
-    });
+    const { path: folders, variables } = shellEnvironment(paths, user, undefined);
+    assert.deepEqual(folders, [paths.bin]);
+    assert.deepEqual(Object.keys(variables), ["PULUMI_SKIP_UPDATE_CHECK", "NODE_COMPILE_CACHE"]);
   });
 });
