@@ -10,9 +10,9 @@ export interface ControlPlaneSize {
 
 /**
  * From so many computes on, another size is needed. They are few, because the services whose size changes start again
- * when the number of computes passes one.
+ * when the number of computes passes one; and not right above round numbers, from which people add a few.
  */
-const STEPS = [101, 301, 601];
+const STEPS = [151, 401, 701];
 
 /**
  * What a number of computes needs. A compute has the conductor write its report every few seconds and its resources every
