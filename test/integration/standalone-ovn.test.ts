@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { Agent, get, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { dirname } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { novaServices } from "../../components/openstack/compute.ts";
@@ -23,6 +25,19 @@ const known = () =>
 
 async function identities(): Promise<Record<string, string>> {
   return Object.fromEntries((await resourceProviders(cloud)).map(({ name, uuid }) => [name, uuid]));
+}
+
+/** Asks an API over a connection that the client would keep; `fetch` does not tell what the server says of it. */
+async function rawGet(port: number): Promise<{ status: number; headers: IncomingHttpHeaders }> {
+  const agent = new Agent({ keepAlive: true });
+  try {
+    const asked = get({ host: "127.0.0.1", port, agent, timeout: 30_000 });
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    answer.resume();
+    return { status: answer.statusCode ?? 0, headers: answer.headers };
+  } finally {
+    agent.destroy();
+  }
 }
 
 describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 * 60_000 }, () => {
@@ -267,6 +282,14 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
 
   it("answers on loopback and in its own network, and nowhere else", () =>
     expectReachable(STACK, Object.values(PLACE.ports), standaloneEnds(PLACE.network)));
+
+  it("keeps no connection for a client's next question: hundreds of computes would take all there are", async () => {
+    for (const [api, port] of Object.entries(PLACE.ports)) {
+      const { status, headers } = await rawGet(port);
+      assert.ok(status < 500, `${api} answered ${status}`);
+      assert.equal(headers.connection, "close", api);
+    }
+  });
 
   it("has its containers confined to what they need", async () => {
     const all = await docker("ps", "--quiet", "--filter", `label=overcloud.stack=${STACK}`);
