@@ -40,7 +40,10 @@ export const settingsSchema = z.strictObject({
        * Absent: all have. Packets between two zones are lost, whatever networks the servers are on.
        */
       transportZoneSize: integer(2, 1000).optional(),
-      /** Seconds between two heartbeats of a nova service or a networking agent. */
+      /**
+       * Seconds between two heartbeats of a nova service or a networking agent. Above 10 a compute looks through its resources less
+       * often as well: every six of them, instead of every minute.
+       */
       reportIntervalSeconds: integer(1, 3600).default(10),
       /** Seconds without a heartbeat after which a service counts as down. */
       downTimeSeconds: integer(2, 86400).default(60),

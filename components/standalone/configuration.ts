@@ -1,5 +1,6 @@
 import type { ApiName, Settings } from "../../config/schema.ts";
 import type { ComputeConnection } from "../compute/connection.ts";
+import { novaIntervals } from "../compute/intervals.ts";
 import { simulationOf, SIMULATED_DRIVER } from "../compute/simulation.ts";
 import { OVERLAY_MTU } from "../container/network.ts";
 import type { Files } from "../container/uploads.ts";
@@ -260,8 +261,7 @@ export class Configuration {
       DEFAULT: {
         transport_url: this.#messageBus(),
         compute_driver: SIMULATED_DRIVER,
-        report_interval: compute.reportIntervalSeconds,
-        service_down_time: compute.downTimeSeconds,
+        ...novaIntervals(compute),
       },
       glance: internal,
       neutron: { ...this.#identity("nova"), ...internal },

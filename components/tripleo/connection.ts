@@ -1,5 +1,6 @@
 import type { Settings } from "../../config/schema.ts";
 import type { ComputeConnection } from "../compute/connection.ts";
+import { novaIntervals } from "../compute/intervals.ts";
 import { simulationOf, SIMULATED_DRIVER } from "../compute/simulation.ts";
 import { renderIni } from "../ini.ts";
 import type { Harvest } from "./harvest.ts";
@@ -31,8 +32,7 @@ export function connectionOf(
       "/etc/nova/nova.conf.d/50-stack.conf": renderIni({
         DEFAULT: {
           compute_driver: SIMULATED_DRIVER,
-          report_interval: compute.reportIntervalSeconds,
-          service_down_time: compute.downTimeSeconds,
+          ...novaIntervals(compute),
           ...OWN_PLACES,
         },
         oslo_concurrency: { lock_path: "/var/lock/nova" },

@@ -367,6 +367,7 @@ describe("what the settings say", () => {
     for (const conf of [nova, ...NOVA.map(ini)]) {
       assert.equal(conf["DEFAULT"]?.["report_interval"], "9");
       assert.equal(conf["DEFAULT"]["service_down_time"], "100");
+      assert.equal(conf["DEFAULT"]["update_resources_interval"], "60");
     }
     assert.equal(parseIni(compute.neutronConf)["agent"]?.["report_interval"], "9");
     assert.equal(ini("neutron-server")["DEFAULT"]?.["agent_down_time"], "100");
