@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { execa } from "execa";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import { novaServices } from "../../components/openstack/compute.ts";
 import { boot, eventually, remove, server, wired, type ServerState } from "../support/cloud.ts";
 import { libvirtHas, sweepLibvirt } from "../support/libvirt.ts";
+import { onNode as onNodeOf } from "../support/node.ts";
 import { placeOf } from "../support/places.ts";
 import { leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
 
@@ -19,14 +19,7 @@ const JUMPS = [
   { name: "and an hour back", seconds: -HOUR },
 ];
 
-async function onNode(...command: string[]): Promise<string> {
-  const { sshConfig = "" } = await stack.outputs();
-  const { stdout } = await execa("ssh", ["-F", sshConfig, "controller-0", ...command], {
-    stdin: "ignore",
-    timeout: 180_000,
-  });
-  return stdout;
-}
+const onNode = (...command: string[]) => onNodeOf(stack, ...command);
 
 /** Seconds by which the control plane's clock is ahead of the computes'. */
 const ahead = async () => Number(await onNode("date", "+%s")) - Date.now() / 1000;

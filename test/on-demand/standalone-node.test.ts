@@ -11,6 +11,7 @@ import type { OpenStackClient } from "../../components/openstack/client.ts";
 import { hypervisors, novaServices } from "../../components/openstack/compute.ts";
 import * as cloudOf from "../support/cloud.ts";
 import { libvirtHas, sweepLibvirt, virsh } from "../support/libvirt.ts";
+import { onNode as onNodeOf } from "../support/node.ts";
 import { everySecret, readQuietly } from "../support/secrets.ts";
 import { containers, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
 
@@ -26,15 +27,7 @@ const container = (host: string) => `${STACK}-${host}`;
 let cloud: OpenStackClient;
 let output: string;
 
-/** Runs a command on the node, as the stack's user would. */
-async function onNode(...command: string[]): Promise<string> {
-  const { sshConfig = "" } = await stack.outputs();
-  const { stdout } = await execa("ssh", ["-F", sshConfig, "controller-0", ...command], {
-    stdin: "ignore",
-    timeout: 180_000,
-  });
-  return stdout;
-}
+const onNode = (...command: string[]) => onNodeOf(stack, ...command);
 
 const known = () =>
   cloudOf.known(cloud, (query) => onNode("mariadb", "-N", "-e", JSON.stringify(query)));
