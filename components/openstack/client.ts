@@ -26,16 +26,14 @@ const discoverySchema = z.union([
  * for every compute that is removed.
  */
 export class OpenStackClient {
-  readonly #reference: CloudReference;
-  readonly #signal: AbortSignal;
+  readonly #logIn: () => Promise<Session>;
   #session: Promise<Session>;
   /** What is spoken with each service. */
   readonly #versions = new Map(Object.entries(VERSIONS));
 
-  private constructor(reference: CloudReference, signal: AbortSignal, patienceSeconds?: number) {
-    this.#reference = reference;
-    this.#signal = signal;
-    this.#session = logIn(reference, signal, patienceSeconds);
+  private constructor(login: () => Promise<Session>) {
+    this.#logIn = login;
+    this.#session = login();
   }
 
   /**
@@ -48,7 +46,7 @@ export class OpenStackClient {
     signal: AbortSignal,
     patienceSeconds?: number,
   ): Promise<OpenStackClient> {
-    const client = new OpenStackClient(reference, signal, patienceSeconds);
+    const client = new OpenStackClient(() => logIn(reference, signal, patienceSeconds));
     await client.#session;
     return client;
   }
@@ -129,7 +127,7 @@ export class OpenStackClient {
       if (!(error instanceof ApiError && error.status === 401)) throw error;
       // Others may have asked at the same time; who can't log in tries with the next question.
       if (this.#session === session) {
-        this.#session = logIn(this.#reference, this.#signal);
+        this.#session = this.#logIn();
         this.#session.catch(() => (this.#session = session));
       }
       return await ask(await this.#session);
