@@ -3,10 +3,11 @@ import { after, before, describe, it } from "node:test";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import { novaServices } from "../../components/openstack/compute.ts";
 import { boot, eventually, remove, server, wired, type ServerState } from "../support/cloud.ts";
-import { libvirtHas, sweepLibvirt } from "../support/libvirt.ts";
+import { sweepLibvirt, expectNoneInLibvirt } from "../support/libvirt.ts";
 import { onNode as onNodeOf } from "../support/node.ts";
 import { placeOf } from "../support/places.ts";
-import { leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
+import { ScratchStack } from "../../tools/scratch-stack.ts";
+import { expectNoneInDocker } from "../support/docker.ts";
 
 const STACK = "itest-clock";
 const PLACE = placeOf("clock");
@@ -87,12 +88,7 @@ describe("a clock that jumps", { timeout: 60 * 60_000 }, () => {
       servers.map(({ id }) => id),
     );
     await stack.destroy();
-    assert.deepEqual(await libvirtHas(STACK), { domains: [], networks: [], pools: [] });
-    assert.deepEqual(await leftovers(STACK), {
-      containers: [],
-      networks: [],
-      volumes: [],
-      images: [],
-    });
+    await expectNoneInLibvirt(STACK);
+    await expectNoneInDocker(STACK);
   });
 });

@@ -5,7 +5,8 @@ import { resourceProviders } from "../../components/openstack/placement.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import * as cloudOf from "../support/cloud.ts";
 import { placeOf } from "../support/places.ts";
-import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
+import { containers, docker, ScratchStack } from "../../tools/scratch-stack.ts";
+import { expectNoneInDocker } from "../support/docker.ts";
 
 const STACK = "itest-density";
 const stack = new ScratchStack(STACK);
@@ -134,11 +135,6 @@ describe("computes that are forked from one parent", { timeout: 20 * 60_000 }, (
 
   it("leave nothing behind", async () => {
     await stack.destroy();
-    assert.deepEqual(await leftovers(STACK), {
-      containers: [],
-      networks: [],
-      volumes: [],
-      images: [],
-    });
+    await expectNoneInDocker(STACK);
   });
 });

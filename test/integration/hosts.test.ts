@@ -11,6 +11,7 @@ import {
 import * as cloudOf from "../support/cloud.ts";
 import { SecondDockerHost } from "../support/docker-hosts.ts";
 import { placeOf } from "../support/places.ts";
+import { expectNoneInDocker } from "../support/docker.ts";
 
 const STACK = "itest-hosts";
 const stack = new ScratchStack(STACK);
@@ -19,7 +20,6 @@ const second = new SecondDockerHost({
   here: "10.116.32.1",
   there: "10.116.32.2",
 });
-const NOTHING = { containers: [], networks: [], volumes: [], images: [] };
 
 let cloud: OpenStackClient;
 let servers: cloudOf.ServerState[] = [];
@@ -128,7 +128,7 @@ describe("a cloud on two docker hosts", { timeout: 15 * 60_000 }, () => {
     await stack.pulumi("config", "rm", "--path", "overcloud:hosts[1]", "--stack", STACK);
     await stack.up();
     assert.deepEqual(await places(), [names([0, 1, 2]), []]);
-    assert.deepEqual(await leftovers(STACK, second.engine), NOTHING);
+    await expectNoneInDocker(STACK, second.engine);
     before.delete(here("compute-1"));
     await expectUntouched(before);
     const [, other] = servers;
@@ -150,7 +150,7 @@ describe("a cloud on two docker hosts", { timeout: 15 * 60_000 }, () => {
       [2, 1],
     );
     await stack.destroy();
-    assert.deepEqual(await leftovers(STACK), NOTHING);
+    await expectNoneInDocker(STACK);
     await cloudOf.eventually(
       "nothing of the stack on the second host",
       30,

@@ -22,7 +22,7 @@ import { hasNodeImage, makeNodeImage, nodeImageOf } from "../../tools/node-image
 import { ScratchStack } from "../../tools/scratch-stack.ts";
 import { TaskLog } from "../../tools/setup/log.ts";
 import { project } from "../../tools/setup/paths.ts";
-import { libvirtHas, sweepLibvirt, virsh } from "../support/libvirt.ts";
+import { libvirtHas, sweepLibvirt, virsh, expectNoneInLibvirt } from "../support/libvirt.ts";
 
 const NAMES = "itest-topology";
 const FIRST_BMC_PORT = 17230;
@@ -256,7 +256,7 @@ describe("nodes on libvirt", { timeout: 30 * 60_000 }, () => {
 
   it("leave nothing behind", async () => {
     await stack.destroy();
-    assert.deepEqual(await libvirtHas(NAMES), { domains: [], networks: [], pools: [] });
+    await expectNoneInLibvirt(NAMES);
     assert.deepEqual(processesOf(bmc), []);
     for (const path of [
       bmcDirectory(output),

@@ -14,6 +14,7 @@ import { sweepCommand } from "../../tools/sweep.ts";
 import { eventually } from "../support/cloud.ts";
 import { libvirtHas, sweepLibvirt, virsh } from "../support/libvirt.ts";
 import { placeOf } from "../support/places.ts";
+import { expectNoneInDocker } from "../support/docker.ts";
 
 const STACK = "itest-rescue";
 const OTHER = "itest-rescue2";
@@ -163,8 +164,7 @@ describe("a stack in trouble", { timeout: 10 * 60_000 }, () => {
     const { status, lines } = await sweep("--yes");
     assert.equal(status, 0, lines.join("\n"));
     assert.match(lines.at(-1) ?? "", /^sweep: \d+ removed, 0 still there$/);
-    const none = { containers: [], networks: [], volumes: [], images: [] };
-    assert.deepEqual(await leftovers(STACK), none);
+    await expectNoneInDocker(STACK);
     assert.ok(!existsSync(output));
     assert.deepEqual((await libvirtHas(STACK))["domains"], [foreign.domain]);
     const running = ["--filter", `name=${STACK}`, "--format", "{{.Names}} {{.State}}"];

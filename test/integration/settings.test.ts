@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
+import { ScratchStack } from "../../tools/scratch-stack.ts";
+import { expectNoneInDocker } from "../support/docker.ts";
 
 const stack = new ScratchStack("itest-settings");
 
@@ -32,11 +33,6 @@ describe("bad settings, through pulumi", { timeout: 5 * 60_000 }, () => {
       assert.match(all, expected);
     }
     assert.doesNotMatch(all, /\n\s+at .*\.ts:\d+/, "no stack trace");
-    assert.deepEqual(await leftovers(stack.name), {
-      containers: [],
-      networks: [],
-      volumes: [],
-      images: [],
-    });
+    await expectNoneInDocker(stack.name);
   });
 });

@@ -8,11 +8,11 @@ import { novaServices } from "../../components/openstack/compute.ts";
 import { resourceProviders } from "../../components/openstack/placement.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import * as cloudOf from "../support/cloud.ts";
-import { inspected } from "../support/docker.ts";
+import { inspected, expectNoneInDocker } from "../support/docker.ts";
 import { expectReachable, standaloneEnds } from "../support/listeners.ts";
 import { placeOf } from "../support/places.ts";
 import { expectHidden } from "../support/secrets.ts";
-import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
+import { containers, docker, ScratchStack } from "../../tools/scratch-stack.ts";
 
 const STACK = "itest-ovn";
 const PLACE = placeOf("standalone-ovn");
@@ -311,12 +311,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
   it("destroys everything", async () => {
     const { cloudsYaml } = await stack.outputs();
     await stack.destroy();
-    assert.deepEqual(await leftovers(STACK), {
-      containers: [],
-      networks: [],
-      volumes: [],
-      images: [],
-    });
+    await expectNoneInDocker(STACK);
     assert.ok(!existsSync(cloudsYaml));
   });
 });

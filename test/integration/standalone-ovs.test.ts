@@ -6,7 +6,8 @@ import type { OpenStackClient } from "../../components/openstack/client.ts";
 import { resourceProviders } from "../../components/openstack/placement.ts";
 import * as cloudOf from "../support/cloud.ts";
 import { placeOf } from "../support/places.ts";
-import { docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
+import { docker, ScratchStack } from "../../tools/scratch-stack.ts";
+import { expectNoneInDocker } from "../support/docker.ts";
 
 const STACK = "itest-ovs";
 const stack = new ScratchStack(STACK);
@@ -118,11 +119,6 @@ describe("a standalone cloud with Open vSwitch agents", { timeout: 30 * 60_000 }
   it("destroys everything although a compute has a server", async () => {
     await cloudOf.boot(cloud, "last");
     await stack.destroy();
-    assert.deepEqual(await leftovers(STACK), {
-      containers: [],
-      networks: [],
-      volumes: [],
-      images: [],
-    });
+    await expectNoneInDocker(STACK);
   });
 });

@@ -16,7 +16,8 @@ import * as cloudOf from "../support/cloud.ts";
 import { placeOf } from "../support/places.ts";
 import { expectHidden } from "../support/secrets.ts";
 import { runPlaybook } from "../../tools/playbook.ts";
-import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
+import { containers, docker, ScratchStack } from "../../tools/scratch-stack.ts";
+import { expectNoneInDocker } from "../support/docker.ts";
 
 const STACK = "itest-tls";
 const PLACE = placeOf("tls");
@@ -203,12 +204,7 @@ describe("a standalone cloud whose APIs speak TLS", { timeout: 20 * 60_000 }, ()
 
   it("destroys everything", async () => {
     await stack.destroy();
-    assert.deepEqual(await leftovers(STACK), {
-      containers: [],
-      networks: [],
-      volumes: [],
-      images: [],
-    });
+    await expectNoneInDocker(STACK);
   });
 });
 

@@ -10,16 +10,17 @@ import { hypervisors } from "../../components/openstack/compute.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { hasNodeImage, makeNodeImage, nodeImageOf } from "../../tools/node-image.ts";
-import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
+import { containers, docker, ScratchStack } from "../../tools/scratch-stack.ts";
 import { TaskLog } from "../../tools/setup/log.ts";
 import { project } from "../../tools/setup/paths.ts";
 import { cacheImage } from "../../tools/setup/tasks/images.ts";
 import * as cloudOf from "../support/cloud.ts";
 import { NO_PINS, standInCheckout } from "../support/infrared.ts";
-import { libvirtHas, sweepLibvirt } from "../support/libvirt.ts";
+import { sweepLibvirt, expectNoneInLibvirt } from "../support/libvirt.ts";
 import { joinNetworks, Pipeline, PLAYBOOK } from "../support/pipeline.ts";
 import type { CloudState } from "../support/tripleo/hosts.ts";
 import { placeOf } from "../support/places.ts";
+import { expectNoneInDocker } from "../support/docker.ts";
 
 const STACK = "itest-tripleo";
 const CLOUD = "itest-tripleo-cloud";
@@ -405,13 +406,8 @@ describe("a TripleO cloud, from nothing to nothing", { timeout: 40 * 60_000 }, (
 
   it("leaves nothing behind", async () => {
     await stack.destroy();
-    assert.deepEqual(await libvirtHas(STACK), { domains: [], networks: [], pools: [] });
-    assert.deepEqual(await leftovers(STACK), {
-      containers: [],
-      networks: [],
-      volumes: [],
-      images: [],
-    });
+    await expectNoneInLibvirt(STACK);
+    await expectNoneInDocker(STACK);
     assert.deepEqual(await routes(), []);
     for (const table of ["filter", "mangle"]) {
       const { stdout } = await execa("iptables", ["-w", "-t", table, "-S"]);

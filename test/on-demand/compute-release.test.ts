@@ -9,9 +9,10 @@ import { hypervisors } from "../../components/openstack/compute.ts";
 import { resourceProviders } from "../../components/openstack/placement.ts";
 import type { ComputeRelease } from "../../components/overcloud/release.ts";
 import type { Networking } from "../../config/schema.ts";
-import { containers, docker, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
+import { containers, docker, ScratchStack } from "../../tools/scratch-stack.ts";
 import * as cloudOf from "../support/cloud.ts";
 import { settingsOf } from "../support/settings.ts";
+import { expectNoneInDocker } from "../support/docker.ts";
 
 interface Case {
   release: ComputeRelease;
@@ -116,12 +117,7 @@ for (const { release, networking, nova } of CASES) {
         [container("compute-0")],
       );
       await stack.destroy();
-      assert.deepEqual(await leftovers(name), {
-        containers: [],
-        networks: [],
-        volumes: [],
-        images: [],
-      });
+      await expectNoneInDocker(name);
     });
   });
 }

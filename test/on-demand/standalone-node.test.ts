@@ -10,10 +10,11 @@ import { consoleLogOf } from "../../components/libvirt/console.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import { hypervisors, novaServices } from "../../components/openstack/compute.ts";
 import * as cloudOf from "../support/cloud.ts";
-import { libvirtHas, sweepLibvirt, virsh } from "../support/libvirt.ts";
+import { libvirtHas, sweepLibvirt, virsh, expectNoneInLibvirt } from "../support/libvirt.ts";
 import { onNode as onNodeOf } from "../support/node.ts";
 import { everySecret, readQuietly } from "../support/secrets.ts";
-import { containers, leftovers, ScratchStack } from "../../tools/scratch-stack.ts";
+import { containers, ScratchStack } from "../../tools/scratch-stack.ts";
+import { expectNoneInDocker } from "../support/docker.ts";
 
 const STACK = "itest-node";
 const NODE = `${STACK}-controller-0`;
@@ -264,13 +265,8 @@ describe("a standalone cloud on a libvirt node", { timeout: 60 * 60_000 }, () =>
 
   it("destroys everything", async () => {
     await stack.destroy();
-    assert.deepEqual(await libvirtHas(STACK), { domains: [], networks: [], pools: [] });
-    assert.deepEqual(await leftovers(STACK), {
-      containers: [],
-      networks: [],
-      volumes: [],
-      images: [],
-    });
+    await expectNoneInLibvirt(STACK);
+    await expectNoneInDocker(STACK);
     assert.deepEqual(processesOf(bmcFiles(bmcDirectory(output))), []);
     for (const path of [POOL, output]) assert.ok(!existsSync(path), path);
     const { stdout } = await execa("ip", ["-4", "route"], { stdin: "ignore" });

@@ -7,12 +7,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { removeUnnoted } from "../../tools/interrupted.ts";
 import { endOrphans, releaseDeadLocks } from "../../tools/leftovers.ts";
-import { leftovers, type ScratchStack } from "../../tools/scratch-stack.ts";
+import type { ScratchStack } from "../../tools/scratch-stack.ts";
 import { readText } from "../../tools/setup/host.ts";
 import { awaitStopping } from "../../tools/stopping.ts";
 import { stepsOf } from "../../tools/sweep/machine.ts";
 import { eventually } from "./cloud.ts";
 import { placeOf } from "./places.ts";
+import { expectNoneInDocker } from "./docker.ts";
 
 /** Where the stacks are that faults are injected into, one at a time. */
 export const PLACE = placeOf("faults");
@@ -107,8 +108,7 @@ export async function expectQuiet(stack: ScratchStack): Promise<void> {
  * and no file but logs.
  */
 export async function expectNothingLeft(stack: ScratchStack): Promise<void> {
-  const none = { containers: [], networks: [], volumes: [], images: [] };
-  assert.deepEqual(await leftovers(stack.name), none);
+  await expectNoneInDocker(stack.name);
   await expectQuiet(stack);
   const output = outputOf(stack);
   if (!existsSync(output)) return;

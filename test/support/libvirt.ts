@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { removeAll, type Kind } from "../../tools/sweep/findings.ts";
 import { findInLibvirt, SYSTEM, virsh as run } from "../../tools/sweep/libvirt.ts";
 
@@ -11,6 +12,11 @@ export async function libvirtHas(prefix: string): Promise<Record<string, string[
   const findings = await named(prefix);
   const of = (kind: Kind) => findings.filter((each) => each.kind === kind).map(({ name }) => name);
   return { domains: of("domain"), networks: of("libvirt network"), pools: of("pool") };
+}
+
+/** Fails unless libvirt has nothing with a prefix. */
+export async function expectNoneInLibvirt(prefix: string): Promise<void> {
+  assert.deepEqual(await libvirtHas(prefix), { domains: [], networks: [], pools: [] });
 }
 
 /** Removes what an interrupted run left; its state is gone. */
