@@ -218,13 +218,13 @@ async function grow(
   await stack.configure({ computes });
   const upSeconds = await seconds(() => stack.up());
   await sleep(SETTLE_SECONDS * 1000);
-  const unchangedSeconds = await seconds(() => stack.up());
   if (sharing === "merged") await merged();
   const own = [...(await processes(STACK, "simulated-compute")).values()].flat();
   const parent = [...(await processes(STACK, COMPUTE_PARENT_NAME)).values()].flat();
   const control = [...(await processes(STACK, "control-plane")).values()].flat();
   const mibByProcess = memoryBy(own, parent, computes);
   const idle = await coresOf([own, control]);
+  const unchangedSeconds = await seconds(() => stack.up());
   return {
     computes,
     added: computes - before,
