@@ -103,7 +103,7 @@ const LEFT_MIB = 3072;
  */
 export async function benchDensity(options: DensityOptions): Promise<void> {
   const { networking, sharings, transportZoneSize, reportIntervalSeconds } = options;
-  const kind = ["density", networking, ...everyOf(options)].join("-").replaceAll(" ", "-");
+  const kind = ["density", networking, ...variantOf(options)].join("-").replaceAll(" ", "-");
   const date = new Date().toISOString();
   const known = readResult<DensityReport>(kind, date);
   const report: DensityReport = {
@@ -112,7 +112,7 @@ export async function benchDensity(options: DensityOptions): Promise<void> {
     networking,
     ...(transportZoneSize !== undefined && { transportZoneSize }),
     ...(reportIntervalSeconds !== undefined && { reportIntervalSeconds }),
-    runs: known && known.transportZoneSize === transportZoneSize ? known.runs : [],
+    runs: known?.runs ?? [],
   };
   for (const sharing of sharings) {
     const run: Run = { sharing, date: new Date().toISOString(), points: [] };
@@ -125,11 +125,15 @@ export async function benchDensity(options: DensityOptions): Promise<void> {
   }
 }
 
-/** How a result with an interval of its own is told from others. */
-export function everyOf({
+/** How a result is told from others of its networking: by the settings that it was measured with. */
+export function variantOf({
+  transportZoneSize: size,
   reportIntervalSeconds: seconds,
-}: Pick<DensityOptions, "reportIntervalSeconds">): string[] {
-  return seconds === undefined ? [] : [`every ${seconds} s`];
+}: Pick<DensityOptions, "transportZoneSize" | "reportIntervalSeconds">): string[] {
+  return [
+    ...(size === undefined ? [] : [`zones of ${size}`]),
+    ...(seconds === undefined ? [] : [`every ${seconds} s`]),
+  ];
 }
 
 async function measure(

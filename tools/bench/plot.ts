@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as echarts from "echarts";
 import { PROJECT_DIRECTORY } from "../../components/project.ts";
-import { everyOf, type DensityReport, type Point } from "./density.ts";
+import { variantOf, type DensityReport, type Point } from "./density.ts";
 
 const FOLDER = join(PROJECT_DIRECTORY, "bench");
 
@@ -30,7 +30,7 @@ export const PLOTS: readonly Plot[] = [
   },
 ];
 
-/** Draws, for each networking and interval of reports, what `bench/` has last of it: memory per compute and time to register, by their number. */
+/** Draws, for each networking and its settings, what `bench/` has last of it: memory per compute and time to register, by their number. */
 export function plotDensity(): void {
   const reports = newestReports();
   if (reports.length === 0)
@@ -59,7 +59,7 @@ export function linesOf(
 ): { name: string; data: [computes: number, value: number][] }[] {
   return reports.flatMap((report) =>
     report.runs.map(({ sharing, points }) => ({
-      name: [report.networking, sharing, ...everyOf(report)].join(", "),
+      name: [report.networking, sharing, ...variantOf(report)].join(", "),
       data: points.flatMap((point, index): [number, number][] => {
         const value = valueOf(points.slice(0, index + 1));
         return value === undefined ? [] : [[point.computes, value]];
