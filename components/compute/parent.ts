@@ -3,7 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Networking, Settings, Sharing } from "../../config/schema.ts";
 import { NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts";
 import { asSet } from "../container/sets.ts";
+import { uploads, type Files } from "../container/uploads.ts";
+import { renderIni } from "../ini.ts";
 import { COMPUTE_PARENT_NAME, labelList, labelsOf } from "../names.ts";
+import { novaIntervals } from "./intervals.ts";
 
 export interface ComputeParentArgs {
   settings: Settings;
@@ -66,6 +69,12 @@ export class ComputeParent extends pulumi.ComponentResource {
         networkMode: "none",
         pidMode: "host",
         cgroupnsMode: "host",
+        // Nova takes some intervals when it is imported, which happens here. Nothing else of the computes' files, which hold credentials.
+        uploads: uploads(
+          pulumi.output<Files>({
+            "/etc/nova/nova.conf.d/50-stack.conf": renderIni({ DEFAULT: novaIntervals(compute) }),
+          }),
+        ),
         volumes: [volume, { hostPath: "/sys/fs/cgroup", containerPath: "/host/cgroup" }],
         // A compute's are what a fork is left with; the others are to enter a container, to read whose it is, and to give up the rest.
         capabilities: onlyCapabilities(

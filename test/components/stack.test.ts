@@ -796,7 +796,7 @@ describe("computes that share memory", () => {
       inputs["capabilities"],
       onlyCapabilities(...COMPUTE_CAPABILITIES, ...entering),
     );
-    for (const key of ["privileged", "networksAdvanced", "ports", "uploads", "devices"]) {
+    for (const key of ["privileged", "networksAdvanced", "ports", "devices"]) {
       assert.equal(inputs[key], undefined, key);
     }
     for (const compute of of(CONTAINER).filter(({ name }) => /^compute-\d/.test(name))) {
@@ -812,6 +812,17 @@ describe("computes that share memory", () => {
       assert.match(String(compute.inputs["envs"]), /OVERCLOUD_SHARING=forked/);
       assert.ok(before(compute).includes(parent.urn), compute.name);
     }
+  });
+
+  it("are forked from what knows their intervals, and none of their credentials", async () => {
+    const compute = { sharing: "forked", reportIntervalSeconds: 30, downTimeSeconds: 120 };
+    const { the } = await deploy({ compute });
+    const { inputs } = the(CONTAINER, "compute-parent");
+    const [upload, ...more] = inputs["uploads"] as { file: string; content: string }[];
+    assert.deepEqual(more, []);
+    assert.equal(upload?.file, "/etc/nova/nova.conf.d/50-stack.conf");
+    assert.match(upload.content, /^update_resources_interval = 180$/m);
+    for (const secret of EVERY_SECRET) assert.ok(!upload.content.includes(secret));
   });
 
   it("have no parent where there is nothing to fork, or nothing shared", async () => {

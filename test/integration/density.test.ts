@@ -80,6 +80,21 @@ describe("computes that are forked from one parent", { timeout: 20 * 60_000 }, (
     assert.equal(host, "none");
   });
 
+  it("do by themselves what their configuration says", async () => {
+    // Nova decides it while it is imported, which the parent does.
+    const script =
+      "import json, nova_compute; nova_compute.warm(); from nova.compute.manager import ComputeManager; " +
+      "print(json.dumps(ComputeManager._periodic_spacing))";
+    const printed = await docker(
+      ...["exec", "--env", "PYTHONPATH=/usr/lib/overcloud/python", PARENT],
+      ...["python3", "-W", "ignore", "-c", script],
+    );
+    const spacing = JSON.parse(printed.split("\n").at(-1) ?? "") as Record<string, number>;
+    assert.equal(spacing["update_available_resource"], 60);
+    // Off by the image's own configuration, every ten minutes by nova's default.
+    assert.ok(!("_sync_power_states" in spacing));
+  });
+
   it("run servers with ports that are wired, and previews find nothing to do", async () => {
     server = await cloudOf.boot(cloud, "dense", "compute-1");
     await cloudOf.wired(cloud, server.id, container("compute-1"), "compute-1");

@@ -39,10 +39,15 @@ def warm():
     import importlib
 
     from nova import objects
+    from nova.conf import CONF
 
+    # How often what is imported does something by itself, it asks the configuration while it is imported.
+    CONF([], project="nova")
     for name in LATER:
         importlib.import_module(name)
     objects.register_all()
+    # A fork reads the files of its own host.
+    CONF.clear()
 
 
 def settle():
