@@ -40,8 +40,8 @@ export interface SimulatedComputesArgs {
   controlPlane: pulumi.Resource;
 }
 
-/** Seconds that a compute gets to stop by itself; it has no state to save. */
-const GRACE_SECONDS = 5;
+/** Seconds that a compute gets to stop by itself: it has no state to save, and nova-compute, when asked, takes two to ten. */
+const GRACE_SECONDS = 1;
 
 /**
  * Weight of one compute when all want the CPU. A control plane's services have 4096 each: a thousand busy computes together
