@@ -6,7 +6,7 @@ import { ScratchStack } from "../scratch-stack.ts";
 import { watchIdle, type Idle } from "./idle.ts";
 import { machine } from "./machine.ts";
 import { availableMib, cpuSecondsOf, nameOf, processes, pss, pssOf } from "./memory.ts";
-import { merged, withMerging } from "./merging.ts";
+import { merged, mergingAlong, withMerging } from "./merging.ts";
 import { readResult, writeResult } from "./result.ts";
 import { bootServers, deleteServers } from "./servers.ts";
 import { APART, STACK } from "./stack.ts";
@@ -220,7 +220,8 @@ async function grow(
 ): Promise<Point> {
   const loadBefore = round(loadavg()[0] ?? 0);
   await stack.configure({ computes });
-  const upSeconds = await seconds(() => stack.up());
+  const up = () => stack.up();
+  const upSeconds = await seconds(sharing === "merged" ? () => mergingAlong(up) : up);
   await sleep(SETTLE_SECONDS * 1000);
   if (sharing === "merged") await merged();
   const own = [...(await processes(STACK, "simulated-compute")).values()].flat();
@@ -228,7 +229,7 @@ async function grow(
   const control = [...(await processes(STACK, "control-plane")).values()].flat();
   const mibByProcess = memoryBy(own, parent, computes);
   const idle = await coresOf([own, control]);
-  const unchangedSeconds = await seconds(() => stack.up());
+  const unchangedSeconds = await seconds(up);
   return {
     computes,
     added: computes - before,

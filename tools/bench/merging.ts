@@ -15,10 +15,7 @@ const WANTED: Record<string, string> = {
   run: "1",
 };
 
-/**
- * Priority of the kernel's thread that merges: at its own, which is low, it comes to nothing beside hundreds of computes that start, and
- * they take twice their memory.
- */
+/** Priority of the kernel's thread that merges, while computes start. */
 const NICE = 0;
 
 /** Pages at a time while nothing else is done but waiting for it. */
@@ -32,15 +29,26 @@ const PATIENCE_MS = 300_000;
 export async function withMerging(work: () => Promise<void>): Promise<void> {
   const keys = Object.keys(WANTED).filter((key) => existsSync(`${FOLDER}/${key}`));
   const before = keys.map((key) => [key, readKey(key)] as const);
-  const thread = mergingThread();
-  const nice = getPriority(thread);
   try {
-    setPriority(thread, NICE);
     for (const key of keys) writeFileSync(`${FOLDER}/${key}`, WANTED[key] ?? "");
     await work();
   } finally {
-    setPriority(thread, nice);
     for (const [key, value] of before) writeFileSync(`${FOLDER}/${key}`, value);
+  }
+}
+
+/**
+ * Has the kernel merge with more than its own low priority while `work` starts computes: beside hundreds of them it would come to
+ * nothing, and they would take twice their memory.
+ */
+export async function mergingAlong<T>(work: () => Promise<T>): Promise<T> {
+  const thread = mergingThread();
+  const nice = getPriority(thread);
+  setPriority(thread, NICE);
+  try {
+    return await work();
+  } finally {
+    setPriority(thread, nice);
   }
 }
 
