@@ -1,5 +1,7 @@
+import pRetry from "p-retry";
 import { z } from "zod";
 import type { OpenStackClient } from "./client.ts";
+import { ApiError } from "./request.ts";
 
 const serviceSchema = z.object({
   id: z.string(),
@@ -40,7 +42,13 @@ export async function novaServices(
   return (await client.get("compute", `/os-services?${query}`, schema)).services;
 }
 
-/** Servers of all projects, one host's if asked; follows nova's paging. */
+/** How often nova is asked again for servers that it could not list, each time a second later. */
+const LIST_AGAIN = 3;
+
+/**
+ * Servers of all projects, one host's if asked; follows nova's paging. For each list nova asks neutron for the ports of all of them, and
+ * fails where one of these is deleted at that moment: then it is asked again.
+ */
 export async function servers(client: OpenStackClient, host?: string): Promise<Server[]> {
   const schema = z.object({ servers: z.array(serverSchema) });
   const found: Server[] = [];
@@ -51,8 +59,13 @@ export async function servers(client: OpenStackClient, host?: string): Promise<S
       ...(host !== undefined && { host }),
       ...(marker !== undefined && { marker }),
     });
-    const page = (await client.get("compute", `/servers/detail?${query.toString()}`, schema))
-      .servers;
+    const { servers: page } = await pRetry(
+      () => client.get("compute", `/servers/detail?${query.toString()}`, schema),
+      {
+        ...{ retries: LIST_AGAIN, minTimeout: 1000, factor: 1 },
+        shouldRetry: ({ error }) => error instanceof ApiError && error.status === 500,
+      },
+    );
     found.push(
       ...page.map((server) => ({
         id: server.id,
