@@ -1,5 +1,6 @@
 import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { auditSeconds } from "../../components/compute/intervals.ts";
 import { COMPUTE_PARENT_NAME } from "../../components/names.ts";
 import type { Networking, Sharing } from "../../config/schema.ts";
 import { ScratchStack } from "../scratch-stack.ts";
@@ -84,9 +85,11 @@ export interface DensityReport {
   runs: Run[];
 }
 
-/** Seconds that a cloud gets to come to rest, and that its CPU use is watched for then: several heartbeats of each compute. */
+/** Seconds that a cloud gets to come to rest. */
 const SETTLE_SECONDS = 60;
-const IDLE_SECONDS = 60;
+
+/** Seconds between two reports of a compute where nothing else is asked for. */
+const REPORT_SECONDS = 10;
 
 /** Computes that are added to a number that runs, and removed from it. */
 const STEP = 10;
@@ -171,7 +174,7 @@ async function measure(
         run.stopped = `${computes} computes would take about ${Math.round(needed)} MiB more, ${availableMib()} are left`;
         break;
       }
-      const point = await grow(stack, run.sharing, before?.computes ?? 0, computes);
+      const point = await grow(stack, run, computes, reportIntervalSeconds);
       run.points.push(point);
       tell();
       if (last && computes === busy) point.busy = await work(stack, computes);
@@ -214,9 +217,9 @@ async function work(stack: ScratchStack, computes: number): Promise<Busy> {
 
 async function grow(
   stack: ScratchStack,
-  sharing: Sharing,
-  before: number,
+  { sharing, points }: Run,
   computes: number,
+  reportIntervalSeconds = REPORT_SECONDS,
 ): Promise<Point> {
   const loadBefore = round(loadavg()[0] ?? 0);
   await stack.configure({ computes });
@@ -228,11 +231,12 @@ async function grow(
   const parent = [...(await processes(STACK, COMPUTE_PARENT_NAME)).values()].flat();
   const control = [...(await processes(STACK, "control-plane")).values()].flat();
   const mibByProcess = memoryBy(own, parent, computes);
-  const idle = await coresOf([own, control]);
+  // Computes that started together look through their resources together: not before all have done so is it an average.
+  const idle = await coresOf([own, control], auditSeconds(reportIntervalSeconds));
   const unchangedSeconds = await seconds(up);
   return {
     computes,
-    added: computes - before,
+    added: computes - (points.at(-1)?.computes ?? 0),
     upSeconds,
     unchangedSeconds,
     mibPerCompute: round(Object.values(mibByProcess).reduce((sum, mib) => sum + mib, 0)),
@@ -259,12 +263,12 @@ function memoryBy(own: string[], parent: string[], computes: number): Record<str
   );
 }
 
-/** Cores that groups of processes use for a while. */
-async function coresOf(groups: string[][]): Promise<number[]> {
+/** Cores that groups of processes use, on average of so many seconds. */
+async function coresOf(groups: string[][], during: number): Promise<number[]> {
   const used = () => groups.map((pids) => pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0));
   const begin = used();
   const start = performance.now();
-  await sleep(IDLE_SECONDS * 1000);
+  await sleep(during * 1000);
   const passed = (performance.now() - start) / 1000;
   return used().map((end, position) => round((end - (begin[position] ?? 0)) / passed));
 }
