@@ -30,7 +30,11 @@ export interface ComputesReady {
   names: string[];
 }
 
+/** Milliseconds between two looks. */
 const POLL_MS = 1000;
+
+/** They are apart by so many times what a look takes, at least: with hundreds of computes it costs the APIs what these need to start. */
+const LOOKS_APART = 2;
 
 /** Seconds that a report may be late: reports wait for each other where the machine is busy. */
 const LATE_SECONDS = 5;
@@ -72,7 +76,8 @@ export const waitForComputes: Action<WaitForComputesArgs> = async (args, context
   let patience = Date.now() + MAPPING_PATIENCE_MS;
   try {
     for (;;) {
-      const since = Date.now() < outdated ? starts : undefined;
+      const began = Date.now();
+      const since = began < outdated ? starts : undefined;
       const { ready, unmapped, down } = await look(client, args, since).catch((error: unknown) => {
         context.signal.throwIfAborted();
         // A busy control plane may fail one look; the time limit is what decides.
@@ -98,7 +103,8 @@ export const waitForComputes: Action<WaitForComputesArgs> = async (args, context
         }
         return await result(up);
       }
-      await sleep(POLL_MS, undefined, { signal: context.signal });
+      const apart = Math.max(POLL_MS, LOOKS_APART * (Date.now() - began));
+      await sleep(apart, undefined, { signal: context.signal });
     }
   } catch (error) {
     if (!context.signal.aborted) throw error;
