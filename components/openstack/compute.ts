@@ -47,7 +47,7 @@ const LIST_AGAIN = 3;
 
 /**
  * Servers of all projects, one host's if asked; follows nova's paging. For each list nova asks neutron for the ports of all of them, and
- * fails where one of these is deleted at that moment: then it is asked again.
+ * answers 500 where that fails, as was seen once while many were being deleted: then it is asked again.
  */
 export async function servers(client: OpenStackClient, host?: string): Promise<Server[]> {
   const schema = z.object({ servers: z.array(serverSchema) });

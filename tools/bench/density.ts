@@ -2,6 +2,7 @@ import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { auditSeconds } from "../../components/compute/intervals.ts";
 import { COMPUTE_PARENT_NAME } from "../../components/names.ts";
+import { COMPUTE_MEMORY_MB } from "../../config/rules.ts";
 import type { Networking, Sharing } from "../../config/schema.ts";
 import { ScratchStack } from "../scratch-stack.ts";
 import { watchIdle, type Idle } from "./idle.ts";
@@ -140,18 +141,13 @@ export function variantOf({
 }
 
 async function measure(
-  {
-    networking,
-    counts,
-    busy,
-    idleMinutes,
-    transportZoneSize,
-    reportIntervalSeconds,
-  }: DensityOptions,
+  options: DensityOptions,
   run: Run,
   last: boolean,
   tell: () => void,
 ): Promise<void> {
+  const { networking, counts, busy, idleMinutes, transportZoneSize, reportIntervalSeconds } =
+    options;
   const stack = new ScratchStack(STACK);
   try {
     await stack.create({
@@ -174,7 +170,7 @@ async function measure(
         run.stopped = `${computes} computes would take about ${Math.round(needed)} MiB more, ${availableMib()} are left`;
         break;
       }
-      const point = await grow(stack, run, computes, reportIntervalSeconds);
+      const point = await grow(stack, run, computes, options);
       run.points.push(point);
       tell();
       if (last && computes === busy) point.busy = await work(stack, computes);
@@ -219,12 +215,15 @@ async function grow(
   stack: ScratchStack,
   { sharing, points }: Run,
   computes: number,
-  reportIntervalSeconds = REPORT_SECONDS,
+  { networking, reportIntervalSeconds = REPORT_SECONDS }: DensityOptions,
 ): Promise<Point> {
   const loadBefore = round(loadavg()[0] ?? 0);
   await stack.configure({ computes });
+  const added = computes - (points.at(-1)?.computes ?? 0);
   const up = () => stack.up();
-  const upSeconds = await seconds(sharing === "merged" ? () => mergingAlong(up) : up);
+  // It takes CPU from the start, so not where what is added would fit unmerged.
+  const isShort = availableMib() - added * COMPUTE_MEMORY_MB[networking].forked < LEFT_MIB;
+  const upSeconds = await seconds(sharing === "merged" && isShort ? () => mergingAlong(up) : up);
   await sleep(SETTLE_SECONDS * 1000);
   if (sharing === "merged") await merged();
   const own = [...(await processes(STACK, "simulated-compute")).values()].flat();
@@ -236,7 +235,7 @@ async function grow(
   const unchangedSeconds = await seconds(up);
   return {
     computes,
-    added: computes - (points.at(-1)?.computes ?? 0),
+    added,
     upSeconds,
     unchangedSeconds,
     mibPerCompute: round(Object.values(mibByProcess).reduce((sum, mib) => sum + mib, 0)),
