@@ -10,9 +10,10 @@ export interface ControlPlaneSize {
 
 /**
  * From so many computes on, another size is needed. They are few, because the services whose size changes start again
- * when the number of computes passes one; and not right above round numbers, from which people add a few.
+ * when the number of computes passes one, and all that run turn to them at once then: at 400 that took two cores more than five minutes.
+ * And they are not right above round numbers, from which people add a few.
  */
-const STEPS = [151, 401, 701];
+const STEPS = [151, 601];
 
 /**
  * What a number of computes needs. A compute has the conductor write its report every few seconds and its resources every
