@@ -7,6 +7,9 @@ import { playbooksSchema } from "./playbooks.ts";
 import { baremetalSchema, standaloneSchema } from "./standalone.ts";
 import { confirmSchema, overcloudSchema, skipSchema, stepsSchema } from "./overcloud.ts";
 
+/** Seconds between two reports of a compute where nothing else is asked for: nova's own default. */
+export const REPORT_INTERVAL_SECONDS = 10;
+
 /** The most computes one stack takes: a Linux bridge has 1024 ports, the control plane and the host need some. */
 export const MAX_COMPUTES = 1000;
 
@@ -44,7 +47,7 @@ export const settingsSchema = z.strictObject({
        * Seconds between two heartbeats of a nova service or a networking agent. Above 10 a compute looks through its resources less
        * often as well: every six of them, instead of every minute.
        */
-      reportIntervalSeconds: integer(1, 3600).default(10),
+      reportIntervalSeconds: integer(1, 3600).default(REPORT_INTERVAL_SECONDS),
       /** Seconds without a heartbeat after which a service counts as down. */
       downTimeSeconds: integer(2, 86400).default(60),
     })

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { auditSeconds } from "../../components/compute/intervals.ts";
 import { COMPUTE_PARENT_NAME } from "../../components/names.ts";
 import { COMPUTE_MEMORY_MB } from "../../config/rules.ts";
-import type { Networking, Sharing } from "../../config/schema.ts";
+import { REPORT_INTERVAL_SECONDS, type Networking, type Sharing } from "../../config/schema.ts";
 import { ScratchStack } from "../scratch-stack.ts";
 import { watchIdle, type Idle } from "./idle.ts";
 import { machine } from "./machine.ts";
@@ -88,9 +88,6 @@ export interface DensityReport {
 
 /** Seconds that a cloud gets to come to rest. */
 const SETTLE_SECONDS = 60;
-
-/** Seconds between two reports of a compute where nothing else is asked for. */
-const REPORT_SECONDS = 10;
 
 /** Computes that are added to a number that runs, and removed from it. */
 const STEP = 10;
@@ -215,7 +212,7 @@ async function grow(
   stack: ScratchStack,
   { sharing, points }: Run,
   computes: number,
-  { networking, reportIntervalSeconds = REPORT_SECONDS }: DensityOptions,
+  { networking, reportIntervalSeconds = REPORT_INTERVAL_SECONDS }: DensityOptions,
 ): Promise<Point> {
   const loadBefore = round(loadavg()[0] ?? 0);
   await stack.configure({ computes });

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { getPriority, setPriority } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pidsOf } from "../setup/daemons.ts";
 
 const FOLDER = "/sys/kernel/mm/ksm";
 
@@ -42,7 +43,8 @@ export async function withMerging(work: () => Promise<void>): Promise<void> {
  * nothing, and they would take twice their memory.
  */
 export async function mergingAlong<T>(work: () => Promise<T>): Promise<T> {
-  const thread = mergingThread();
+  const [thread] = pidsOf("ksmd");
+  if (thread === undefined) throw new Error("This kernel has no thread that merges pages (ksmd).");
   const nice = getPriority(thread);
   setPriority(thread, NICE);
   try {
@@ -60,23 +62,6 @@ export async function merged(): Promise<void> {
   const end = Date.now() + PATIENCE_MS;
   while (Number(readKey("full_scans")) < until && Date.now() < end) await sleep(1000);
   writeFileSync(`${FOLDER}/pages_to_scan`, pace);
-}
-
-/** Process id of the kernel's thread that merges. */
-function mergingThread(): number {
-  const found = readdirSync("/proc").find(
-    (name) => /^\d+$/.test(name) && commandOf(name) === "ksmd",
-  );
-  if (found === undefined) throw new Error("This kernel has no thread that merges pages (ksmd).");
-  return Number(found);
-}
-
-function commandOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  } catch {
-    return ""; // It has ended meanwhile.
-  }
 }
 
 function readKey(key: string): string {
