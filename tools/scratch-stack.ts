@@ -28,7 +28,7 @@ export interface Outputs {
   nodes?: Record<string, { address?: string; domain: string }>;
 }
 
-/** Minutes that one `pulumi` call may take before the test counts as hung. */
+/** Minutes that one `pulumi` call may take before it counts as hung, where nothing else is said. */
 const CALL_MINUTES = 30;
 
 /**
@@ -41,10 +41,12 @@ export class ScratchStack {
   readonly #backend = mkdtempSync(join(tmpdir(), "overcloud-scratch-"));
   /** What makes any `pulumi` use this stack's backend. */
   readonly environment: Readonly<Record<string, string>>;
+  readonly #callMs: number;
 
-  constructor(name: string, directory: string = PROJECT_DIRECTORY) {
+  constructor(name: string, directory: string = PROJECT_DIRECTORY, callMinutes = CALL_MINUTES) {
     this.name = name;
     this.directory = directory;
+    this.#callMs = callMinutes * 60_000;
     this.environment = {
       PULUMI_BACKEND_URL: `file://${this.#backend}`,
       PULUMI_CONFIG_PASSPHRASE: "of scratch stacks alone",
@@ -72,7 +74,7 @@ export class ScratchStack {
         all: true,
         reject: false,
         stdin: "ignore",
-        timeout: CALL_MINUTES * 60_000,
+        timeout: this.#callMs,
       },
     );
     return { exitCode: exitCode ?? -1, stdout, all };
@@ -120,7 +122,7 @@ export class ScratchStack {
     const { cloudsYaml } = await this.outputs();
     return OpenStackClient.connect(
       { cloudsYaml, cloud: this.name },
-      AbortSignal.timeout(CALL_MINUTES * 60_000),
+      AbortSignal.timeout(this.#callMs),
     );
   }
 

@@ -2,6 +2,7 @@ import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { auditSeconds } from "../../components/compute/intervals.ts";
 import { COMPUTE_PARENT_NAME } from "../../components/names.ts";
+import { PROJECT_DIRECTORY } from "../../components/project.ts";
 import { COMPUTE_MEMORY_MB } from "../../config/rules.ts";
 import { REPORT_INTERVAL_SECONDS, type Networking, type Sharing } from "../../config/schema.ts";
 import { ScratchStack } from "../scratch-stack.ts";
@@ -95,6 +96,9 @@ const STEP = 10;
 /** Reports that may be missing before a compute counts as down, where their interval is given. */
 const DOWN_AFTER = 4;
 
+/** Minutes that one `up` may take: hundreds of computes are added by one. */
+const CALL_MINUTES = 60;
+
 /** Memory that is left to the machine, in MiB: what would not fit beside it is not started. */
 const LEFT_MIB = 3072;
 
@@ -145,7 +149,7 @@ async function measure(
 ): Promise<void> {
   const { networking, counts, busy, idleMinutes, transportZoneSize, reportIntervalSeconds } =
     options;
-  const stack = new ScratchStack(STACK);
+  const stack = new ScratchStack(STACK, PROJECT_DIRECTORY, CALL_MINUTES);
   try {
     await stack.create({
       computes: 0,
