@@ -5,6 +5,8 @@ import type { Settings } from "./schema.ts";
 export interface KernelLimits {
   /** Addresses that all network namespaces together may know the MAC of (net.ipv4.neigh.default.gc_thresh3). */
   neighbours?: number | undefined;
+  /** How many of these it keeps before it drops, every 5 s, those that were not just in use (net.ipv4.neigh.default.gc_thresh2). */
+  neighboursKept?: number | undefined;
   /** Processes and threads that there may be (kernel.pid_max). */
   pids?: number | undefined;
   /** Watches for changed files that one user may have open (fs.inotify.max_user_instances). */
@@ -29,10 +31,52 @@ const BASE_INSTANCES = 64;
 export function readKernelLimits(): KernelLimits {
   return {
     neighbours: readNumber("/proc/sys/net/ipv4/neigh/default/gc_thresh3"),
+    neighboursKept: readNumber("/proc/sys/net/ipv4/neigh/default/gc_thresh2"),
     pids: readNumber("/proc/sys/kernel/pid_max"),
     inotifyInstances: readNumber("/proc/sys/fs/inotify/max_user_instances"),
     cgroup2: existsSync("/sys/fs/cgroup/cgroup.controllers"),
   };
+}
+
+/** Limits that are lower than so many computes need. */
+export interface Shortage {
+  /** The kernel's keys that are too low, and what each is. */
+  keys: Record<string, number>;
+  /** What each of them should be. */
+  needs: number;
+  /** What happens otherwise. */
+  without: string;
+}
+
+/** What of the kernel's limits is too low for so many computes. */
+export function shortages(
+  { computes }: Pick<Settings, "computes">,
+  { neighbours, neighboursKept, pids, inotifyInstances, cgroup2 }: KernelLimits,
+): Shortage[] {
+  // Below this, every distribution's own values do.
+  if (computes < 50) return [];
+  const wanted: [keys: Record<string, number | undefined>, needs: number, without: string][] = [
+    [
+      {
+        "net.ipv4.neigh.default.gc_thresh3": neighbours,
+        "net.ipv4.neigh.default.gc_thresh2": neighboursKept,
+      },
+      BASE + computes * NEIGHBOURS_PER_COMPUTE,
+      "services lose each other, and each looks for the others at all computes",
+    ],
+    [{ "kernel.pid_max": pids }, BASE + computes * PIDS_PER_COMPUTE, "containers fail to start"],
+    [
+      { "fs.inotify.max_user_instances": cgroup2 ? inotifyInstances : undefined },
+      BASE_INSTANCES + computes,
+      "docker can't watch its containers",
+    ],
+  ];
+  return wanted.flatMap(([keys, needs, without]) => {
+    const low = Object.entries(keys).filter(
+      (entry): entry is [string, number] => entry[1] !== undefined && entry[1] < needs,
+    );
+    return low.length === 0 ? [] : [{ keys: Object.fromEntries(low), needs, without }];
+  });
 }
 
 /**
@@ -40,33 +84,14 @@ export function readKernelLimits(): KernelLimits {
  * need is not known here, and these limits are the machine's own.
  */
 export function limitWarnings(
-  { computes }: Pick<Settings, "computes">,
-  { neighbours, pids, inotifyInstances, cgroup2 }: KernelLimits,
+  settings: Pick<Settings, "computes">,
+  limits: KernelLimits,
 ): string[] {
-  const wanted: [key: string, is: number | undefined, needs: number, without: string][] = [
-    [
-      "net.ipv4.neigh.default.gc_thresh3",
-      neighbours,
-      BASE + computes * NEIGHBOURS_PER_COMPUTE,
-      "services lose each other",
-    ],
-    ["kernel.pid_max", pids, BASE + computes * PIDS_PER_COMPUTE, "containers fail to start"],
-    [
-      "fs.inotify.max_user_instances",
-      cgroup2 ? inotifyInstances : undefined,
-      BASE_INSTANCES + computes,
-      "docker can't watch its containers",
-    ],
-  ];
-  // Below this, every distribution's own values do.
-  if (computes < 50) return [];
-  return wanted.flatMap(([key, is, needs, without]) =>
-    is === undefined || is >= needs
-      ? []
-      : [
-          `${computes} computes need about ${needs} of ${key}, this machine has ${is}; otherwise ${without}: run \`sudo sysctl -w ${key}=${needs}\``,
-        ],
-  );
+  return shortages(settings, limits).map(({ keys, needs, without }) => {
+    const names = Object.keys(keys);
+    const orders = names.map((key) => `${key}=${needs}`);
+    return `${settings.computes} computes need about ${needs} of ${names.join(" and ")}, this machine has ${Object.values(keys).join(" and ")}; otherwise ${without}: run \`sudo sysctl -w ${orders.join(" ")}\``;
+  });
 }
 
 function readNumber(file: string): number | undefined {

@@ -7,9 +7,10 @@ import { COMPUTE_MEMORY_MB } from "../../config/rules.ts";
 import { REPORT_INTERVAL_SECONDS, type Networking, type Sharing } from "../../config/schema.ts";
 import { ScratchStack } from "../scratch-stack.ts";
 import { watchIdle, type Idle } from "./idle.ts";
+import { limitsFor, withKernel, type KernelValues } from "./kernel.ts";
 import { machine } from "./machine.ts";
 import { availableMib, cpuSecondsOf, nameOf, processes, pss, pssOf } from "./memory.ts";
-import { merged, mergingAlong, withMerging } from "./merging.ts";
+import { merged, mergingAlong, MERGING } from "./merging.ts";
 import { readResult, writeResult } from "./result.ts";
 import { bootServers, deleteServers } from "./servers.ts";
 import { APART, STACK } from "./stack.ts";
@@ -72,6 +73,8 @@ export interface Run {
   sharing: Sharing;
   /** When it began. */
   date: string;
+  /** Limits of the kernel that were raised meanwhile, as `pulumi up` says that they should be. */
+  raised?: KernelValues;
   points: Point[];
   /** Why there are no more points; absent where all were measured. */
   stopped?: string;
@@ -120,13 +123,14 @@ export async function benchDensity(options: DensityOptions): Promise<void> {
     runs: known?.runs ?? [],
   };
   for (const sharing of sharings) {
-    const run: Run = { sharing, date: new Date().toISOString(), points: [] };
+    const raised = limitsFor(Math.max(...options.counts) + STEP);
+    const run: Run = { sharing, date: new Date().toISOString(), raised, points: [] };
     report.runs = [...report.runs.filter((other) => other.sharing !== sharing), run];
     // After each point, so that a machine that takes no more leaves what it took.
     const tell = () => writeResult(kind, report);
-    const measureAll = () => measure(options, run, sharing === sharings.at(-1), tell);
-    if (sharing === "merged") await withMerging(measureAll);
-    else await measureAll();
+    await withKernel({ ...raised, ...(sharing === "merged" && MERGING) }, () =>
+      measure(options, run, sharing === sharings.at(-1), tell),
+    );
   }
 }
 

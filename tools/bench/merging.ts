@@ -1,19 +1,20 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { getPriority, setPriority } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pidsOf } from "../setup/daemons.ts";
+import { readValue, type KernelValues } from "./kernel.ts";
 
 const FOLDER = "/sys/kernel/mm/ksm";
 
 /**
- * What the benchmark sets. Most pages of forked computes are one already: the kernel takes them for pages that change too fast to
+ * What the benchmark has the kernel merge with. Most pages of forked computes are one already: the kernel takes them for pages that change too fast to
  * be merged, and would compare each in every scan; `smart_scan` has it leave out more and more of them.
  */
-const WANTED: Record<string, string> = {
-  smart_scan: "1",
-  pages_to_scan: "4000",
-  sleep_millisecs: "20",
-  run: "1",
+export const MERGING: KernelValues = {
+  [`${FOLDER}/smart_scan`]: "1",
+  [`${FOLDER}/pages_to_scan`]: "4000",
+  [`${FOLDER}/sleep_millisecs`]: "20",
+  [`${FOLDER}/run`]: "1",
 };
 
 /** Priority of the kernel's thread that merges, while computes start. */
@@ -25,18 +26,6 @@ const HURRY = "30000";
 /** How often every page has been looked at when merging counts as done, and how long that is waited for. */
 const SCANS = 4;
 const PATIENCE_MS = 300_000;
-
-/** Has the kernel merge equal pages of memory while `work` runs, and sets everything back to what it was. */
-export async function withMerging(work: () => Promise<void>): Promise<void> {
-  const keys = Object.keys(WANTED).filter((key) => existsSync(`${FOLDER}/${key}`));
-  const before = keys.map((key) => [key, readKey(key)] as const);
-  try {
-    for (const key of keys) writeFileSync(`${FOLDER}/${key}`, WANTED[key] ?? "");
-    await work();
-  } finally {
-    for (const [key, value] of before) writeFileSync(`${FOLDER}/${key}`, value);
-  }
-}
 
 /**
  * Has the kernel merge with more than its own low priority while `work` starts computes: beside hundreds of them it would come to
@@ -65,5 +54,5 @@ export async function merged(): Promise<void> {
 }
 
 function readKey(key: string): string {
-  return readFileSync(`${FOLDER}/${key}`, "utf8").trim();
+  return readValue(`${FOLDER}/${key}`);
 }
