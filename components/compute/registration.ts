@@ -3,48 +3,98 @@ import type { Settings } from "../../config/schema.ts";
 import { OpenStackClient } from "../openstack/client.ts";
 import { ApiError, UnreachableError } from "../openstack/request.ts";
 import type { CloudReference } from "../openstack/session.ts";
-import { novaServices, servers, type Server } from "../openstack/compute.ts";
-import { agents } from "../openstack/network.ts";
+import { novaServices, servers, type NovaService, type Server } from "../openstack/compute.ts";
+import { agents, type Agent } from "../openstack/network.ts";
 import { removeProvider, resourceProviders } from "../openstack/placement.ts";
 import type { Action, ActionContext } from "../step/action.ts";
-import { disable, policyOf } from "./departure.ts";
+import { policyOf } from "./departure.ts";
+import { indexOf } from "./hosts.ts";
 
-export interface DeregisterArgs extends CloudReference {
+/** How many computes are taken out at a time. */
+const AT_ONCE = 8;
+
+/** What a cloud has of a compute. */
+interface Traces {
   host: string;
+  services: NovaService[];
+  agents: Agent[];
 }
 
 /**
- * Takes a compute whose container has stopped out of nova, neutron and placement. What is gone already counts as
- * done, and so does a control plane that is gone: there is nothing left to take it out of.
+ * Takes the computes that the scale-down guard has disabled, and whose containers have stopped since, out of nova, neutron and
+ * placement, and what is left of one that nova does not know any more. What is gone already counts as done, and so does a control
+ * plane that is gone: there is nothing left to take them out of. One that can't be taken out keeps no other.
  */
-export const deregister: Action<DeregisterArgs> = async (args, context) => {
+export const deregister: Action<CloudReference> = async (args, context) => {
   let client: OpenStackClient;
   try {
     client = await OpenStackClient.connect(args, context.signal);
   } catch (error) {
     if (error instanceof UnreachableError || isMissingFile(error)) {
-      context.report(`${args.host}: no control plane to be taken out of`);
-      return { removed: false };
+      context.report("no control plane for computes to be taken out of");
+      return { removed: [] };
     }
     throw error;
   }
-  for (const service of await novaServices(client, { host: args.host, binary: "nova-compute" })) {
+  const leaving = await leavingComputes(client);
+  const failures: unknown[] = [];
+  for (let begin = 0; begin < leaving.length; begin += AT_ONCE) {
+    const some = leaving.slice(begin, begin + AT_ONCE);
+    const outcomes = await Promise.allSettled(some.map((each) => remove(client, each, context)));
+    context.signal.throwIfAborted();
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") failures.push(outcome.reason);
+    }
+    const end = begin + some.length;
+    context.report(`${end - failures.length} of ${leaving.length} computes taken out`);
+  }
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) {
+    throw new Error(failures.map((each) => (each instanceof Error ? each.message : each)).join("; "));
+  }
+  return { removed: leaving.map(({ host }) => host) };
+};
+
+async function leavingComputes(client: OpenStackClient): Promise<Traces[]> {
+  const [services, networking, providers] = await Promise.all([
+    novaServices(client, { binary: "nova-compute" }),
+    agents(client),
+    resourceProviders(client),
+  ]);
+  const known = new Map(services.map((service) => [service.host, service]));
+  const hosts = new Set([
+    ...known.keys(),
+    ...networking.map(({ host }) => host),
+    ...providers.map(({ name }) => name),
+  ]);
+  const isLeaving = (host: string) => {
+    const service = known.get(host);
+    return service === undefined || policyOf(service) !== undefined;
+  };
+  return [...hosts]
+    .filter((host) => indexOf(host) !== undefined && isLeaving(host))
+    .map((host) => ({
+      host,
+      services: services.filter((each) => each.host === host),
+      agents: networking.filter((each) => each.host === host),
+    }));
+}
+
+async function remove(
+  client: OpenStackClient,
+  { host, services, agents }: Traces,
+  context: ActionContext,
+): Promise<void> {
+  for (const service of services) {
     // nova waits a minute before it believes that a service is down; the container is known to have stopped.
     await client.put("compute", `/os-services/${service.id}`, { forced_down: true });
-    // Whoever removes the compute past the guard, with --target for instance, gets the careful policy.
-    const policy = policyOf(service) ?? "refuse";
-    await disable(client, service, policy);
-    await clearServers(client, args.host, policy, context);
+    await clearServers(client, host, policyOf(service) ?? "refuse", context);
     await deleteService(client, service.id, context.signal);
   }
-  for (const agent of await agents(client, args.host)) {
-    await client.delete("network", `/v2.0/agents/${agent.id}`);
-  }
-  for (const provider of await resourceProviders(client, args.host)) {
-    await removeProvider(client, provider.uuid);
-  }
-  return { removed: true };
-};
+  for (const { id } of agents) await client.delete("network", `/v2.0/agents/${id}`);
+  // nova has removed its own with the service, unless that failed.
+  for (const { uuid } of await resourceProviders(client, host)) await removeProvider(client, uuid);
+}
 
 async function clearServers(
   client: OpenStackClient,

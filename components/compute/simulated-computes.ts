@@ -52,9 +52,13 @@ const CPU_SHARES = 32;
 /** Seconds for all computes to be up: a base, and what each of them costs two busy cores. */
 const readyTimeout = (computes: number) => 180 + 10 * computes;
 
+/** Seconds for all computes to be taken out, servers included. */
+const deregisterTimeout = (computes: number) => 600 + 10 * computes;
+
 /**
- * The simulated computes: one container each, and one registration each, which takes the compute out of the cloud when
- * it is removed. A container depends on its registration, so Pulumi stops the container first.
+ * The simulated computes: one container each, and one registration for all of a number of them, which is made anew with another number:
+ * when the one of before is removed, it takes the computes that have gone out of the cloud. The containers depend on it, so Pulumi
+ * stops them first.
  */
 export class SimulatedComputes extends pulumi.ComponentResource {
   /** What the cloud says of them once all are up. */
@@ -95,8 +99,8 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         : undefined;
     const plan = planComputes(settings, stack, args.placed);
     const parents = this.#parents(plan, args, dockerHosts);
+    const registration = this.#registration(args, directory);
     const containers = plan.map((compute) => {
-      const registration = this.#registration(compute, args, directory);
       const { provider, dependsOn = [] } = dockerHosts?.placeOf(compute.dockerHost) ?? {};
       const parent = parents.get(compute.dockerHost?.name);
       return this.#container(compute, args, parent, {
@@ -129,19 +133,21 @@ export class SimulatedComputes extends pulumi.ComponentResource {
     this.registerOutputs({ hypervisors: this.hypervisors });
   }
 
+  /** One for all: with one for each, a start of hundreds writes Pulumi's state twice as often, and it grows with their number. */
   #registration(
-    { host }: ComputePlan,
-    { cloud, controlPlane }: SimulatedComputesArgs,
+    { cloud, controlPlane, settings }: SimulatedComputesArgs,
     directory: string,
   ): command.local.Command {
     return new command.local.Command(
-      `${host}-registration`,
-      stepCommand(`deregister-${host}`, {
+      "registration",
+      stepCommand("deregister-computes", {
         directory,
         remove: {
           action: "compute/deregister",
-          args: { ...cloud, host },
+          args: { ...cloud },
+          timeoutSeconds: deregisterTimeout(settings.computes),
         },
+        replaceOn: [String(settings.computes)],
       }),
       { parent: this, deletedWith: controlPlane },
     );

@@ -19,7 +19,7 @@ const remove = (
 ) =>
   perform(
     deregister,
-    { ...leaving(cloud, host, scaleDown).cloud, host },
+    leaving(cloud, host, scaleDown).cloud,
     signal && { signal },
   ).then(({ result }) => result);
 
@@ -52,9 +52,9 @@ describe("a removed compute", { concurrency: true }, () => {
       const others = ["compute-0", "compute-1", "compute-10"];
       const before = others.map((host) => cloud.traces(host));
 
-      assert.deepEqual(await remove(cloud, "compute-2"), { removed: true });
+      assert.deepEqual(await remove(cloud, "compute-2"), { removed: ["compute-2"] });
       assert.deepEqual(cloud.traces("compute-2"), NOTHING);
-      assert.deepEqual(await remove(cloud, "compute-2"), { removed: true });
+      assert.deepEqual(await remove(cloud, "compute-2"), { removed: [] });
       assert.deepEqual(
         others.map((host) => cloud.traces(host)),
         before,
@@ -96,7 +96,31 @@ describe("a removed compute", { concurrency: true }, () => {
         { call: "DELETE compute/v2.1/os-services/", answer: 404, times: 1 },
         { call: "DELETE placement/resource_providers/", answer: 404, times: 1 },
       );
-      assert.deepEqual(await remove(cloud, "compute-1"), { removed: true });
+      assert.deepEqual(await remove(cloud, "compute-1"), { removed: ["compute-1"] });
+    }));
+
+  it("is one that the guard has disabled, not one that an operator has", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      Object.assign(cloud.service("compute-1")!, { status: "disabled", disabled_reason: "disk" });
+      cloud.addCompute("controller-0", { disabled_reason: leavingReason("delete") });
+      const before = cloud.traces("compute-1");
+      const { result } = await perform(deregister, cloud.cloud);
+      assert.deepEqual(result, { removed: [] });
+      assert.deepEqual(cloud.traces("compute-1"), before);
+      assert.ok(cloud.service("controller-0"));
+    }));
+
+  it("is one of many, and says how far they are", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(20);
+      for (let index = 3; index < 20; index += 1) leaving(cloud, `compute-${index}`, "refuse");
+      const { reports } = await perform(deregister, cloud.cloud);
+      assert.deepEqual(
+        cloud.services.map(({ host }) => host),
+        ["compute-0", "compute-1", "compute-2"],
+      );
+      assert.deepEqual(reports, [8, 16, 17].map((done) => `${done} of 17 computes taken out`));
     }));
 
   it("is tried again while nova still counts something on it", () =>
@@ -139,6 +163,20 @@ describe("servers on a removed compute", { concurrency: true }, () => {
       assert.equal(cloud.agents.length, 2);
     }));
 
+  it("keep their own compute alone, and are named with all others that are kept", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(4);
+      for (const host of ["compute-2", "compute-3"]) leaving(cloud, host, "refuse");
+      cloud.addServer("late", "compute-1");
+      await assert.rejects(remove(cloud, "compute-1"), /^Error: compute-1 has servers .*\(late\)/);
+      for (const host of ["compute-2", "compute-3"]) assert.deepEqual(cloud.traces(host), NOTHING);
+      cloud.addServer("other", "compute-0");
+      await assert.rejects(
+        remove(cloud, "compute-0"),
+        /compute-0 has servers .*\(other\).*; compute-1 has servers .*\(late\)/,
+      );
+    }));
+
   it("are deleted by the policy delete, and only they", () =>
     withCloud(async (cloud) => {
       cloud.addComputes(2);
@@ -166,10 +204,7 @@ describe("servers on a removed compute", { concurrency: true }, () => {
         scaleDown: "evacuate",
         marker: cloud.marker,
       });
-      await Promise.all([
-        remove(cloud, "compute-2", "evacuate"),
-        remove(cloud, "compute-1", "evacuate"),
-      ]);
+      await perform(deregister, cloud.cloud);
       // To the one that stays, not to one that is leaving too; and finished, not on their way.
       const here = cloud.provider("compute-0").uuid;
       for (const { name, id, host, status, taskState } of cloud.servers) {
@@ -236,7 +271,7 @@ describe("a control plane that is gone", () => {
   it("is nothing to be taken out of: its files are gone", () =>
     withCloud(async (cloud) => {
       cloud.cloud.cloudsYaml += ".missing";
-      assert.deepEqual(await remove(cloud, "compute-0"), { removed: false });
+      assert.deepEqual(await remove(cloud, "compute-0"), { removed: [] });
     }));
 
   it("is not gone where only the certificate that its APIs are verified against is missing", () =>
@@ -265,7 +300,7 @@ describe("a control plane that is gone", () => {
     }
     t.mock.timers.reset();
     await cloud.stop();
-    assert.deepEqual(await removal, { removed: false });
+    assert.deepEqual(await removal, { removed: [] });
     assert.ok(seconds > 5, `gave up after ${seconds} s`);
   });
 
