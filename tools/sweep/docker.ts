@@ -61,12 +61,29 @@ export async function findInDocker(stack: string, engine: Engine = {}): Promise<
           .filter(([name = ""]) => name !== "" && !name.startsWith("<none>"))
           .map(([name = "", detail = ""]): Finding => ({
             ...{ kind, name, detail },
-            remove: async () => void (await dockerOn(engine, ...remove, name)),
+            remove: async () => {
+              await dockerOn(engine, ...remove, name).catch((error: unknown) =>
+                explain(engine, name, error),
+              );
+            },
           }))
       );
     }),
   );
   return found.flat();
+}
+
+/** Where a container was killed while docker was making it, docker 20 can keep its end of a network, which then nobody can remove. */
+async function explain(engine: Engine, name: string, error: unknown): Promise<never> {
+  if (!/network .* has active endpoints/.test(String((error as Error).message))) throw error;
+  const format = "{{range .Containers}}{{.Name}} {{end}}";
+  const users = await dockerOn(engine, "network", "inspect", "--format", format, name);
+  throw new Error(
+    users.trim() === ""
+      ? `docker counts a container on it that there is not: restart docker's daemon and sweep again`
+      : `it is used by ${users.trim().replaceAll(" ", ", ")}: remove or disconnect what that is`,
+    { cause: error },
+  );
 }
 
 /**

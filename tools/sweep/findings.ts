@@ -55,6 +55,7 @@ export async function removeAll(
 /** What a command said last, or what the error says itself. */
 function sentenceOf(error: unknown): string {
   const { stderr } = error as { stderr?: unknown };
-  const said = typeof stderr === "string" ? stderr.trim().split("\n").at(-1) : undefined;
-  return said || firstLine(error);
+  const lines = typeof stderr === "string" ? stderr.trim().split("\n") : [];
+  // docker ends some of its failures with a line that says nothing.
+  return lines.findLast((line) => !/^exit status \d+$/.test(line)) || firstLine(error);
 }

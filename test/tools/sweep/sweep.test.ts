@@ -8,6 +8,7 @@ import { after, describe, it } from "node:test";
 import { planTopology } from "../../../components/libvirt/plan.ts";
 import { libvirtSchema } from "../../../config/libvirt.ts";
 import { sweepCommand } from "../../../tools/sweep.ts";
+import { findInDocker } from "../../../tools/sweep/docker.ts";
 import { KINDS, removeAll, type Finding, type Kind } from "../../../tools/sweep/findings.ts";
 import { findFolder, findLocks, findProcesses, stepsOf } from "../../../tools/sweep/machine.ts";
 import { ownerOf } from "../../../tools/sweep/stack.ts";
@@ -54,7 +55,7 @@ describe("what was found", () => {
   it("is removed as far as it can be, and the rest is said with the reason", async () => {
     const done: string[] = [];
     const failure = Object.assign(new Error("Command failed"), {
-      stderr: "Error: something\nnetwork x has active endpoints\n",
+      stderr: "Error: something\nnetwork x has active endpoints\nexit status 1\n",
     });
     const removals = await removeAll([
       finding("network", "x", done, failure),
@@ -65,6 +66,34 @@ describe("what was found", () => {
       removals.map(({ failure: reason }) => reason),
       ["network x has active endpoints", undefined],
     );
+  });
+});
+
+describe("a network that docker does not let go of", () => {
+  /** What is said of its removal where docker names these containers on it. */
+  async function failureWith(users: string): Promise<string | undefined> {
+    const folder = mkdtempSync(path.join(root, "docker-"));
+    const script = `#!/bin/sh
+case "$1 $2" in
+"network ls") printf 'lab\\tbridge\\n' ;;
+"network rm") echo 'Error: network lab id 1 has active endpoints' >&2; exit 1 ;;
+"network inspect") echo '${users}' ;;
+esac
+`;
+    writeFileSync(path.join(folder, "docker"), script, { mode: 0o755 });
+    const before = process.env["PATH"];
+    process.env["PATH"] = `${folder}:${before}`;
+    try {
+      const [removal] = await removeAll(await findInDocker("lab"));
+      return removal?.failure;
+    } finally {
+      process.env["PATH"] = before;
+    }
+  }
+
+  it("is said with what is on it, or with what mends it where nothing is", async () => {
+    assert.match((await failureWith("")) ?? "", /: restart docker's daemon and sweep again$/);
+    assert.match((await failureWith("web db ")) ?? "", /^it is used by web, db: remove or/);
   });
 });
 
