@@ -50,7 +50,9 @@ export const deregister: Action<CloudReference> = async (args, context) => {
   }
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) {
-    throw new Error(failures.map((each) => (each instanceof Error ? each.message : each)).join("; "));
+    throw new Error(
+      failures.map((each) => (each instanceof Error ? each.message : each)).join("; "),
+    );
   }
   return { removed: leaving.map(({ host }) => host) };
 };

@@ -73,6 +73,7 @@ export interface Run {
   sharing: Sharing;
   /** When it began. */
   date: string;
+  machine: Record<string, string | number>;
   /** Limits of the kernel that were raised meanwhile, as `pulumi up` says that they should be. */
   raised?: KernelValues;
   points: Point[];
@@ -82,7 +83,6 @@ export interface Run {
 
 export interface DensityReport {
   date: string;
-  machine: Record<string, string | number>;
   networking: Networking;
   transportZoneSize?: number;
   reportIntervalSeconds?: number;
@@ -116,7 +116,6 @@ export async function benchDensity(options: DensityOptions): Promise<void> {
   const known = readResult<DensityReport>(kind, date);
   const report: DensityReport = {
     date,
-    machine: machine(),
     networking,
     ...(transportZoneSize !== undefined && { transportZoneSize }),
     ...(reportIntervalSeconds !== undefined && { reportIntervalSeconds }),
@@ -124,7 +123,8 @@ export async function benchDensity(options: DensityOptions): Promise<void> {
   };
   for (const sharing of sharings) {
     const raised = limitsFor(Math.max(...options.counts) + STEP);
-    const run: Run = { sharing, date: new Date().toISOString(), raised, points: [] };
+    const started = new Date().toISOString();
+    const run: Run = { sharing, date: started, machine: machine(), raised, points: [] };
     report.runs = [...report.runs.filter((other) => other.sharing !== sharing), run];
     // After each point, so that a machine that takes no more leaves what it took.
     const tell = () => writeResult(kind, report);

@@ -17,11 +17,9 @@ const remove = (
   scaleDown: Policy = "refuse",
   signal?: AbortSignal,
 ) =>
-  perform(
-    deregister,
-    leaving(cloud, host, scaleDown).cloud,
-    signal && { signal },
-  ).then(({ result }) => result);
+  perform(deregister, leaving(cloud, host, scaleDown).cloud, signal && { signal }).then(
+    ({ result }) => result,
+  );
 
 /** As the guard leaves a compute behind. */
 function leaving(cloud: FakeOpenStack, host: string, policy: Policy): FakeOpenStack {
@@ -120,7 +118,10 @@ describe("a removed compute", { concurrency: true }, () => {
         cloud.services.map(({ host }) => host),
         ["compute-0", "compute-1", "compute-2"],
       );
-      assert.deepEqual(reports, [8, 16, 17].map((done) => `${done} of 17 computes taken out`));
+      assert.deepEqual(
+        reports,
+        [8, 16, 17].map((done) => `${done} of 17 computes taken out`),
+      );
     }));
 
   it("is tried again while nova still counts something on it", () =>

@@ -8,16 +8,21 @@ const point = (computes: number, mibPerCompute: number, upSeconds: number) =>
 
 const REPORT: DensityReport = {
   date: "2026-01-02T03:04:05Z",
-  machine: {},
   networking: "ovn",
   runs: [
     {
       sharing: "none",
       date: "2026-01-02",
+      machine: {},
       points: [point(1, 150, 20), point(10, 147, 30)],
       stopped: "no memory",
     },
-    { sharing: "forked", date: "2026-01-02", points: [point(1, 80, 20), point(10, 40, 5)] },
+    {
+      sharing: "forked",
+      date: "2026-01-02",
+      machine: {},
+      points: [point(1, 80, 20), point(10, 40, 5)],
+    },
   ],
 };
 
