@@ -7,8 +7,16 @@ import { novaServices, servers, type NovaService, type Server } from "../opensta
 import { agents, type Agent } from "../openstack/network.ts";
 import { removeProvider, resourceProviders } from "../openstack/placement.ts";
 import type { Action, ActionContext } from "../step/action.ts";
-import { policyOf } from "./departure.ts";
-import { indexOf } from "./hosts.ts";
+import { startsOn } from "./containers.ts";
+import { disable, policyOf } from "./departure.ts";
+import { hostOf } from "./hosts.ts";
+
+export interface DeregisterArgs extends CloudReference {
+  /** How many computes there were. */
+  computes: number;
+  /** What says which of them have a container; see components/compute/containers.ts. */
+  inspectComputes: string[][];
+}
 
 /** How many computes are taken out at a time. */
 const AT_ONCE = 8;
@@ -21,11 +29,17 @@ interface Traces {
 }
 
 /**
- * Takes the computes that the scale-down guard has disabled, and whose containers have stopped since, out of nova, neutron and
- * placement, and what is left of one that nova does not know any more. What is gone already counts as done, and so does a control
- * plane that is gone: there is nothing left to take them out of. One that can't be taken out keeps no other.
+ * Takes the computes that have no container any more out of nova, neutron and placement. What is gone already counts as done, and so
+ * does a control plane that is gone: there is nothing left to take them out of. One that can't be taken out keeps no other.
  */
-export const deregister: Action<CloudReference> = async (args, context) => {
+export const deregister: Action<DeregisterArgs> = async (args, context) => {
+  const there = await Promise.all(
+    args.inspectComputes.map((program) => startsOn(program, context.signal)),
+  );
+  const gone = Array.from({ length: args.computes }, (_, index) => hostOf(index)).filter((host) =>
+    there.every((starts) => !starts.has(host)),
+  );
+  if (gone.length === 0) return { removed: [] };
   let client: OpenStackClient;
   try {
     client = await OpenStackClient.connect(args, context.signal);
@@ -36,7 +50,7 @@ export const deregister: Action<CloudReference> = async (args, context) => {
     }
     throw error;
   }
-  const leaving = await leavingComputes(client);
+  const leaving = await tracesOf(client, gone);
   const failures: unknown[] = [];
   for (let begin = 0; begin < leaving.length; begin += AT_ONCE) {
     const some = leaving.slice(begin, begin + AT_ONCE);
@@ -57,29 +71,21 @@ export const deregister: Action<CloudReference> = async (args, context) => {
   return { removed: leaving.map(({ host }) => host) };
 };
 
-async function leavingComputes(client: OpenStackClient): Promise<Traces[]> {
+/** Those of the hosts that the cloud knows something of. */
+async function tracesOf(client: OpenStackClient, hosts: string[]): Promise<Traces[]> {
   const [services, networking, providers] = await Promise.all([
     novaServices(client, { binary: "nova-compute" }),
     agents(client),
     resourceProviders(client),
   ]);
-  const known = new Map(services.map((service) => [service.host, service]));
-  const hosts = new Set([
-    ...known.keys(),
-    ...networking.map(({ host }) => host),
-    ...providers.map(({ name }) => name),
-  ]);
-  const isLeaving = (host: string) => {
-    const service = known.get(host);
-    return service === undefined || policyOf(service) !== undefined;
-  };
-  return [...hosts]
-    .filter((host) => indexOf(host) !== undefined && isLeaving(host))
+  const provided = new Set(providers.map(({ name }) => name));
+  return hosts
     .map((host) => ({
       host,
       services: services.filter((each) => each.host === host),
       agents: networking.filter((each) => each.host === host),
-    }));
+    }))
+    .filter((each) => each.services.length + each.agents.length > 0 || provided.has(each.host));
 }
 
 async function remove(
@@ -90,7 +96,10 @@ async function remove(
   for (const service of services) {
     // nova waits a minute before it believes that a service is down; the container is known to have stopped.
     await client.put("compute", `/os-services/${service.id}`, { forced_down: true });
-    await clearServers(client, host, policyOf(service) ?? "refuse", context);
+    // The careful policy where the guard has not said one: an operator had disabled the service before.
+    const policy = policyOf(service) ?? "refuse";
+    await disable(client, service, policy);
+    await clearServers(client, host, policy, context);
     await deleteService(client, service.id, context.signal);
   }
   for (const { id } of agents) await client.delete("network", `/v2.0/agents/${id}`);

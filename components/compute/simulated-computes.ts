@@ -6,11 +6,11 @@ import { NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts
 import { asSet } from "../container/sets.ts";
 import { uploads, type Files } from "../container/uploads.ts";
 import { DockerHosts, type Place } from "../docker-hosts/docker-hosts.ts";
-import { engineEnvironment } from "../docker-hosts/engine.ts";
 import { labelList, labelsOf } from "../names.ts";
 import type { CloudReference } from "../openstack/session.ts";
 import { Step, stepCommand } from "../step/step.ts";
 import type { ComputeConnection } from "./connection.ts";
+import { inspectComputes } from "./containers.ts";
 import { COMPUTE_CAPABILITIES, ComputeParent, sharingEnvironment } from "./parent.ts";
 import { DEPLOYED_MARKER, GUARD_MARKER } from "../upkeep/epoch.ts";
 import { planComputes, type ComputePlan } from "./plan.ts";
@@ -135,7 +135,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
 
   /** One for all: with one for each, a start of hundreds writes Pulumi's state twice as often, and it grows with their number. */
   #registration(
-    { cloud, controlPlane, settings }: SimulatedComputesArgs,
+    { cloud, controlPlane, settings, stack }: SimulatedComputesArgs,
     directory: string,
   ): command.local.Command {
     return new command.local.Command(
@@ -144,7 +144,11 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         directory,
         remove: {
           action: "compute/deregister",
-          args: { ...cloud },
+          args: {
+            ...cloud,
+            computes: settings.computes,
+            inspectComputes: inspectComputes(stack, settings.hosts),
+          },
           timeoutSeconds: deregisterTimeout(settings.computes),
         },
         replaceOn: [String(settings.computes)],
@@ -224,19 +228,6 @@ export class SimulatedComputes extends pulumi.ComponentResource {
       { parent: this, ...place, deleteBeforeReplace: true },
     );
   }
-}
-
-/** For each docker host a program, with its arguments, that prints a line for each compute there; see WaitForComputesArgs. */
-function inspectComputes(stack: string, hosts: Settings["hosts"]): string[][] {
-  const filters = Object.entries(labelsOf(stack, { role: "simulated-compute" }))
-    .map(([label, value]) => `--filter label=${label}=${value}`)
-    .join(" ");
-  const format = "{{.Config.Hostname}} {{.State.StartedAt}}";
-  const script = `ids=$(docker ps --quiet ${filters}) || exit; test -z "$ids" || docker inspect --format '${format}' $ids`;
-  return [{}, ...hosts.slice(1)].map((engine) => {
-    const variables = Object.entries(engineEnvironment(engine)).map((each) => each.join("="));
-    return ["env", ...variables, "sh", "-c", script];
-  });
 }
 
 /** What the start script of a compute needs to know. */

@@ -7,6 +7,7 @@ import { hypervisors, novaServices } from "../openstack/compute.ts";
 import { agents } from "../openstack/network.ts";
 import { resourceProviders } from "../openstack/placement.ts";
 import type { Action, ActionContext } from "../step/action.ts";
+import { startsOn } from "./containers.ts";
 import { policyOf, reinstate } from "./departure.ts";
 import { hostOf } from "./hosts.ts";
 
@@ -14,10 +15,7 @@ export interface WaitForComputesArgs extends CloudReference {
   computes: number;
   /** Seconds between two reports of a compute. */
   reportIntervalSeconds: number;
-  /**
-   * Programs, with their arguments, that print a line for each compute that runs on a docker host: name, and when it was
-   * started (ISO 8601).
-   */
+  /** What says which computes have a container, and since when; see components/compute/containers.ts. */
   inspectComputes: string[][];
   /** Program that maps hosts to their cell by their services, with its arguments. */
   mapHosts: string[];
@@ -124,25 +122,20 @@ async function mapHosts(argv: string[], { report, signal }: ActionContext): Prom
   if (failed) report(`hosts could not be mapped to their cell: ${all.split("\n").at(-1)}`);
 }
 
-/** When the computes' containers were started, in milliseconds since 1970; those of whom docker says so. */
+/** When the computes' containers were started; those of whom docker says so. */
 async function startsOf(
   { inspectComputes }: WaitForComputesArgs,
   { report, signal }: ActionContext,
 ): Promise<ReadonlyMap<string, number>> {
-  const printed = await Promise.all(
-    inspectComputes.map(async ([program = "", ...rest]) => {
-      const options = { reject: false, stdin: "ignore", cancelSignal: signal } as const;
-      const { failed, stdout, stderr } = await execa(program, rest, options);
-      if (failed) report(`docker does not say when computes were started: ${stderr}`);
-      return failed ? "" : stdout;
-    }),
+  const said = await Promise.all(
+    inspectComputes.map((program) =>
+      startsOn(program, signal).catch((error: unknown) => {
+        report(error instanceof Error ? error.message : String(error));
+        return new Map<string, number>();
+      }),
+    ),
   );
-  const lines = printed.flatMap((text) => text.split("\n").filter(Boolean));
-  return new Map(
-    lines
-      .map((line) => line.split(" "))
-      .map(([host = "", started = ""]) => [host, Date.parse(started)]),
-  );
+  return new Map(said.flatMap((starts) => [...starts]));
 }
 
 /** Hosts that take servers, those that run but are not mapped to their cell, and those that an operator holds down. */

@@ -396,7 +396,9 @@ for (const preview of [true, false]) {
         assert.deepEqual(more, []);
         assert.equal(specification?.key, "delete");
         assert.equal(specification.action, "compute/deregister");
-        assert.deepEqual(specification.args, { cloudsYaml: "/out/lab/clouds.yaml", cloud: "lab" });
+        const { inspectComputes, ...args } = specification.args ?? {};
+        assert.deepEqual(args, { cloudsYaml: "/out/lab/clouds.yaml", cloud: "lab", computes: 2 });
+        assert.match(JSON.stringify(inspectComputes), /docker ps --all .*role=simulated-compute/);
         // Made anew with another number of computes: what removes those that go is the removal of the one before.
         assert.deepEqual(registration.inputs["triggers"], ["2"]);
       });

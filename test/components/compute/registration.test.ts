@@ -11,15 +11,31 @@ import { certificatesOf } from "../../support/tls.ts";
 
 type Policy = "refuse" | "evacuate" | "delete";
 
+/** Takes out what has no container, of as many computes as no test here has more of. */
+const removeGone = (cloud: FakeOpenStack, gone: string[], signal?: AbortSignal) =>
+  perform(
+    deregister,
+    { ...cloud.cloud, computes: COMPUTES, inspectComputes: [containersOf(gone)] },
+    signal && { signal },
+  );
+
 const remove = (
   cloud: FakeOpenStack,
   host: string,
   scaleDown: Policy = "refuse",
   signal?: AbortSignal,
-) =>
-  perform(deregister, leaving(cloud, host, scaleDown).cloud, signal && { signal }).then(
-    ({ result }) => result,
-  );
+) => removeGone(leaving(cloud, host, scaleDown), [host], signal).then(({ result }) => result);
+
+const COMPUTES = 20;
+
+/** A program that says of all computes but these that they have a container. */
+const containersOf = (gone: string[]) => [
+  "printf",
+  "%s 2026-01-01T11:00:00Z\\n",
+  ...Array.from({ length: COMPUTES }, (_, index) => `compute-${index}`).filter(
+    (host) => !gone.includes(host),
+  ),
+];
 
 /** As the guard leaves a compute behind. */
 function leaving(cloud: FakeOpenStack, host: string, policy: Policy): FakeOpenStack {
@@ -97,23 +113,40 @@ describe("a removed compute", { concurrency: true }, () => {
       assert.deepEqual(await remove(cloud, "compute-1"), { removed: ["compute-1"] });
     }));
 
-  it("is one that the guard has disabled, not one that an operator has", () =>
+  it("is one that has no container on any docker host, also where an operator had disabled it", () =>
     withCloud(async (cloud) => {
-      cloud.addComputes(2);
-      Object.assign(cloud.service("compute-1")!, { status: "disabled", disabled_reason: "disk" });
-      cloud.addCompute("controller-0", { disabled_reason: leavingReason("delete") });
-      const before = cloud.traces("compute-1");
-      const { result } = await perform(deregister, cloud.cloud);
-      assert.deepEqual(result, { removed: [] });
-      assert.deepEqual(cloud.traces("compute-1"), before);
-      assert.ok(cloud.service("controller-0"));
+      cloud.addComputes(4);
+      const reason = { status: "disabled", disabled_reason: "disk" } as const;
+      for (const host of ["compute-1", "compute-2"]) Object.assign(cloud.service(host)!, reason);
+      const inspectComputes = [
+        ["echo", "compute-0 x"],
+        ["printf", "compute-1 x\\ncompute-9 x\\n"],
+      ];
+      const args = { ...cloud.cloud, computes: 3, inspectComputes };
+      assert.deepEqual((await perform(deregister, args)).result, { removed: ["compute-2"] });
+      assert.deepEqual(
+        cloud.services.map(({ host }) => host),
+        ["compute-0", "compute-1", "compute-3"],
+      );
+      assert.equal(cloud.service("compute-1")?.disabled_reason, "disk");
+    }));
+
+  it("is not taken for gone where docker does not answer", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(1);
+      const inspectComputes = [["sh", "-c", "echo no daemon >&2; exit 1"]];
+      await assert.rejects(
+        perform(deregister, { ...cloud.cloud, computes: 1, inspectComputes }),
+        /^Error: docker does not say which computes have a container: no daemon$/,
+      );
+      assert.ok(cloud.service("compute-0"));
     }));
 
   it("is one of many, and says how far they are", () =>
     withCloud(async (cloud) => {
       cloud.addComputes(20);
-      for (let index = 3; index < 20; index += 1) leaving(cloud, `compute-${index}`, "refuse");
-      const { reports } = await perform(deregister, cloud.cloud);
+      const gone = Array.from({ length: 17 }, (_, index) => `compute-${index + 3}`);
+      const { reports } = await removeGone(cloud, gone);
       assert.deepEqual(
         cloud.services.map(({ host }) => host),
         ["compute-0", "compute-1", "compute-2"],
@@ -167,13 +200,13 @@ describe("servers on a removed compute", { concurrency: true }, () => {
   it("keep their own compute alone, and are named with all others that are kept", () =>
     withCloud(async (cloud) => {
       cloud.addComputes(4);
-      for (const host of ["compute-2", "compute-3"]) leaving(cloud, host, "refuse");
       cloud.addServer("late", "compute-1");
-      await assert.rejects(remove(cloud, "compute-1"), /^Error: compute-1 has servers .*\(late\)/);
+      const gone = ["compute-1", "compute-2", "compute-3"];
+      await assert.rejects(removeGone(cloud, gone), /^Error: compute-1 has servers .*\(late\)/);
       for (const host of ["compute-2", "compute-3"]) assert.deepEqual(cloud.traces(host), NOTHING);
       cloud.addServer("other", "compute-0");
       await assert.rejects(
-        remove(cloud, "compute-0"),
+        removeGone(cloud, ["compute-0", ...gone]),
         /compute-0 has servers .*\(other\).*; compute-1 has servers .*\(late\)/,
       );
     }));
@@ -205,7 +238,7 @@ describe("servers on a removed compute", { concurrency: true }, () => {
         scaleDown: "evacuate",
         marker: cloud.marker,
       });
-      await perform(deregister, cloud.cloud);
+      await removeGone(cloud, ["compute-1", "compute-2"]);
       // To the one that stays, not to one that is leaving too; and finished, not on their way.
       const here = cloud.provider("compute-0").uuid;
       for (const { name, id, host, status, taskState } of cloud.servers) {
@@ -220,11 +253,16 @@ describe("servers on a removed compute", { concurrency: true }, () => {
     withCloud(async (cloud) => {
       cloud.addComputes(2);
       const server = cloud.addServer("a", "compute-1", { taskState: "rebuilding" });
-      setTimeout(() => {
-        server.host = "compute-0";
-        server.taskState = "rebuild_block_device_mapping";
-        setTimeout(() => (server.taskState = null), 1500);
-      }, 300);
+      const looked = setInterval(() => {
+        // From then on its servers are looked at.
+        if (!cloud.service("compute-1")?.forced_down) return;
+        clearInterval(looked);
+        setTimeout(() => {
+          server.host = "compute-0";
+          server.taskState = "rebuild_block_device_mapping";
+          setTimeout(() => (server.taskState = null), 1500);
+        }, 1000);
+      }, 10);
       await remove(cloud, "compute-1", "evacuate");
       assert.equal(server.taskState, null);
       assert.deepEqual(cloud.traces("compute-1"), NOTHING);

@@ -1,0 +1,41 @@
+import { execa } from "execa";
+import type { Settings } from "../../config/schema.ts";
+import { engineEnvironment } from "../docker-hosts/engine.ts";
+import { labelsOf } from "../names.ts";
+
+/**
+ * For each docker host a program, with its arguments, that prints a line for each compute that has a container there, also one that
+ * has stopped: its name, and when the container was started last (ISO 8601).
+ */
+export function inspectComputes(stack: string, hosts: Settings["hosts"]): string[][] {
+  const filters = Object.entries(labelsOf(stack, { role: "simulated-compute" }))
+    .map(([label, value]) => `--filter label=${label}=${value}`)
+    .join(" ");
+  const format = "{{.Config.Hostname}} {{.State.StartedAt}}";
+  const script = `ids=$(docker ps --all --quiet ${filters}) || exit; test -z "$ids" || docker inspect --format '${format}' $ids`;
+  return [{}, ...hosts.slice(1)].map((engine) => {
+    const variables = Object.entries(engineEnvironment(engine)).map((each) => each.join("="));
+    return ["env", ...variables, "sh", "-c", script];
+  });
+}
+
+/**
+ * Runs one of these programs.
+ * @returns when the containers were started, in milliseconds since 1970, by the computes' names
+ * @throws Error, one sentence, where docker does not answer
+ */
+export async function startsOn(
+  [program = "", ...rest]: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, number>> {
+  const options = { reject: false, stdin: "ignore", cancelSignal: signal } as const;
+  const { failed, stdout, stderr } = await execa(program, rest, options);
+  if (failed) throw new Error(`docker does not say which computes have a container: ${stderr}`);
+  return new Map(
+    stdout
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => line.split(" "))
+      .map(([host = "", started = ""]) => [host, Date.parse(started)]),
+  );
+}
