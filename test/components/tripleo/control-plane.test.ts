@@ -403,6 +403,7 @@ describe("another number of simulated computes", () => {
       (each) => text(each) !== text(many.the(each.type, each.name)),
     );
     assert.deepEqual(changed.map(({ name }) => name).sort(), [
+      "registration",
       "scale-down-guard",
       "tripleo-files",
       "wait-for-computes",
