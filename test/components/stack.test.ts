@@ -157,7 +157,7 @@ for (const preview of [true, false]) {
           "overcloud:index:SimulatedComputes": 1,
           "overcloud:index:AccessFiles": 1,
           "overcloud:index:Step": 5,
-          [COMMAND]: 8,
+          [COMMAND]: 7,
           [NETWORK]: 1,
           [VOLUME]: networking === "ovn" ? 5 : 3,
           [CONTAINER]: networking === "ovn" ? 15 : 12,
@@ -174,9 +174,8 @@ for (const preview of [true, false]) {
             .sort();
         assert.deepEqual(inside("SimulatedComputes"), [
           "compute-0",
-          "compute-0-registration",
           "compute-1",
-          "compute-1-registration",
+          "registration",
           "scale-down-guard",
           "wait-for-computes",
         ]);
@@ -574,10 +573,11 @@ describe("the number of computes", () => {
   };
 
   for (const count of [0, 1, 5]) {
-    it(`is the number of containers and registrations: ${count}`, async () => {
+    it(`is the number of containers, and what the registration is made anew for: ${count}`, async () => {
       const { own, containers, the } = await computesOf(count);
       assert.equal(containers, count);
-      assert.equal(own.length, 2 * count);
+      assert.equal(own.length, count);
+      assert.deepEqual(the(COMMAND, "registration").inputs["triggers"], [String(count)]);
       const [guard] = specificationsOf(the(COMMAND, "scale-down-guard"));
       assert.deepEqual(guard?.args, {
         cloudsYaml: "/out/lab/clouds.yaml",
