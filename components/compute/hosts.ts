@@ -5,6 +5,11 @@ export function hostOf(index: number): string {
   return `${HOST_PREFIX}${index}`;
 }
 
+/** Names of so many simulated computes. */
+export function hostsOf(computes: number): string[] {
+  return Array.from({ length: computes }, (_, index) => hostOf(index));
+}
+
 /** The index in a host's name; undefined for hosts that are no simulated computes. */
 export function indexOf(host: string): number | undefined {
   const digits = /^compute-(0|[1-9]\d*)$/.exec(host)?.[1];

@@ -9,7 +9,7 @@ import { removeProvider, resourceProviders } from "../openstack/placement.ts";
 import type { Action, ActionContext } from "../step/action.ts";
 import { startsOn } from "./containers.ts";
 import { disable, policyOf } from "./departure.ts";
-import { hostOf } from "./hosts.ts";
+import { hostsOf } from "./hosts.ts";
 
 export interface DeregisterArgs extends CloudReference {
   /** How many computes there were. */
@@ -36,9 +36,7 @@ export const deregister: Action<DeregisterArgs> = async (args, context) => {
   const there = await Promise.all(
     args.inspectComputes.map((program) => startsOn(program, context.signal)),
   );
-  const gone = Array.from({ length: args.computes }, (_, index) => hostOf(index)).filter((host) =>
-    there.every((starts) => !starts.has(host)),
-  );
+  const gone = hostsOf(args.computes).filter((host) => there.every((starts) => !starts.has(host)));
   if (gone.length === 0) return { removed: [] };
   let client: OpenStackClient;
   try {
@@ -51,23 +49,20 @@ export const deregister: Action<DeregisterArgs> = async (args, context) => {
     throw error;
   }
   const leaving = await tracesOf(client, gone);
-  const failures: unknown[] = [];
+  const failures: string[] = [];
   for (let begin = 0; begin < leaving.length; begin += AT_ONCE) {
     const some = leaving.slice(begin, begin + AT_ONCE);
     const outcomes = await Promise.allSettled(some.map((each) => remove(client, each, context)));
     context.signal.throwIfAborted();
     for (const outcome of outcomes) {
-      if (outcome.status === "rejected") failures.push(outcome.reason);
+      if (outcome.status === "fulfilled") continue;
+      const reason: unknown = outcome.reason;
+      failures.push(reason instanceof Error ? reason.message : String(reason));
     }
     const end = begin + some.length;
     context.report(`${end - failures.length} of ${leaving.length} computes taken out`);
   }
-  if (failures.length === 1) throw failures[0];
-  if (failures.length > 1) {
-    throw new Error(
-      failures.map((each) => (each instanceof Error ? each.message : each)).join("; "),
-    );
-  }
+  if (failures.length > 0) throw new Error(failures.join("; "));
   return { removed: leaving.map(({ host }) => host) };
 };
 

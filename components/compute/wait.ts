@@ -9,7 +9,7 @@ import { resourceProviders } from "../openstack/placement.ts";
 import type { Action, ActionContext } from "../step/action.ts";
 import { startsOn } from "./containers.ts";
 import { policyOf, reinstate } from "./departure.ts";
-import { hostOf } from "./hosts.ts";
+import { hostsOf } from "./hosts.ts";
 
 export interface WaitForComputesArgs extends CloudReference {
   computes: number;
@@ -56,7 +56,7 @@ const NAMED_HOSTS = 10;
  * One that has not reported since its container was started is not either: what it said before was said by another.
  */
 export const waitForComputes: Action<WaitForComputesArgs> = async (args, context) => {
-  const wanted = Array.from({ length: args.computes }, (_, index) => hostOf(index));
+  const wanted = hostsOf(args.computes);
   const result = async (registered: number): Promise<ComputesReady> => {
     await writeFile(args.marker, "", { mode: 0o600 });
     return { registered, names: wanted };

@@ -80,7 +80,7 @@ async function explain(engine: Engine, name: string, error: unknown): Promise<ne
   const users = await dockerOn(engine, "network", "inspect", "--format", format, name);
   throw new Error(
     users.trim() === ""
-      ? `docker counts a container on it that there is not: restart docker's daemon and sweep again`
+      ? "docker counts a container on it that there is not: restart docker's daemon and sweep again"
       : `it is used by ${users.trim().replaceAll(" ", ", ")}: remove or disconnect what that is`,
     { cause: error },
   );
