@@ -77,23 +77,30 @@ const computes = new SimulatedComputes(
   { dependsOn: [controlPlane.ready] },
 );
 
-/** How many computes were asked for, how many are up, and their names. */
-export const hypervisors = computes.hypervisors.apply(({ registered, names }) => ({
-  requested: settings.computes,
-  registered,
-  names,
-}));
-
-/** The APIs as this machine reaches them. */
-export const endpoints = controlPlane.endpoints;
-
-export const { cloudsYaml, openrc, inventory, sshConfig, caCertificate } = controlPlane.access;
-
-/** Addresses and MACs of the virtual machines, where the control plane has some. */
-export const nodes = controlPlane.nodes;
-
-/** Logs and results of the stack's playbooks, by name. */
-export const playbooks = await makePlaybooks(
+const playbooks = await makePlaybooks(
   { settings: settings.playbooks, controlPlane, outputDirectory, epoch },
   { dependsOn: [controlPlane.ready, computes] },
 );
+
+const { cloudsYaml, openrc, inventory, sshConfig, caCertificate } = controlPlane.access;
+
+/** What `pulumi stack output` shows. What a stack does not have is left out: Pulumi warns of an output without a value. */
+export default {
+  /** How many computes were asked for, how many are up, and their names. */
+  hypervisors: computes.hypervisors.apply(({ registered, names }) => ({
+    requested: settings.computes,
+    registered,
+    names,
+  })),
+  /** The APIs as this machine reaches them. */
+  endpoints: controlPlane.endpoints,
+  cloudsYaml,
+  openrc,
+  inventory,
+  ...(sshConfig !== undefined && { sshConfig }),
+  ...(caCertificate !== undefined && { caCertificate }),
+  /** Addresses and MACs of the virtual machines, where the control plane has some. */
+  ...(controlPlane.nodes !== undefined && { nodes: controlPlane.nodes }),
+  /** Logs and results of the stack's playbooks, by name. */
+  playbooks,
+};

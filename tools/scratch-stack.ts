@@ -55,11 +55,13 @@ export class ScratchStack {
     };
   }
 
-  /** Runs `pulumi`. Rejects with everything that it printed when it fails. */
+  /** Runs `pulumi`. Rejects with what it said of failures and changes when it fails. */
   async pulumi(...args: string[]): Promise<string> {
     const result = await this.tryPulumi(...args);
     if (result.exitCode !== 0) {
-      throw new Error(`pulumi ${args.join(" ")} ended with ${result.exitCode}:\n${result.all}`);
+      throw new Error(
+        `pulumi ${args.join(" ")} ended with ${result.exitCode}:\n${essenceOf(result.all)}`,
+      );
     }
     return result.stdout;
   }
@@ -137,6 +139,16 @@ export class ScratchStack {
     rmSync(join(this.directory, `Pulumi.${this.name}.yaml`), { force: true });
     rmSync(this.#backend, { recursive: true, force: true });
   }
+}
+
+/** Of what Pulumi printed: failures, planned changes and its diagnostics, so that several failures fit on a page. */
+export function essenceOf(printed: string): string {
+  const [progress = "", ...diagnostics] = printed.split(/^(?=Diagnostics:$)/m);
+  if (diagnostics.length === 0) return printed;
+  const telling = /failed|error|^ *[-+~]+ +\S+ \S+ (create|update|replace|delete)\b/;
+  const changes = progress.split("\n").filter((line) => telling.test(line));
+  const outputs = /^Outputs:\n(?: .*\n|\n)*/m;
+  return [...changes, diagnostics.join("").replace(outputs, "")].join("\n");
 }
 
 /** Everything docker has with a stack's label, by kind. */

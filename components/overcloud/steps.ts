@@ -38,6 +38,8 @@ export interface Confirmations {
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
+/** For a step of seconds on a real machine. On an emulated one, beside others, it has taken ten minutes. */
+const SHORT = 30 * MINUTE;
 
 /** Every step there is. `needs` names what a step really uses, so that whatever is independent runs side by side. */
 const CATALOGUE = [
@@ -49,7 +51,7 @@ const CATALOGUE = [
     needs: [],
     destroys: "Infrared's environment, its workspace and the inventories in it",
     confirmedBy: "cleanupInfrared",
-    timeoutSeconds: 5 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "install_infrared",
@@ -57,7 +59,7 @@ const CATALOGUE = [
     description: "installs Infrared into an environment of its own, with workspace and plugins",
     hosts: ["hypervisor"],
     needs: ["cleanup_infrared"],
-    timeoutSeconds: 30 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "rebuild_vms",
@@ -67,7 +69,7 @@ const CATALOGUE = [
     needs: [],
     destroys: "every VM of the stack with its disk, the undercloud and the overcloud with them",
     confirmedBy: "rebuildVms",
-    timeoutSeconds: 10 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "build_vms",
@@ -75,7 +77,7 @@ const CATALOGUE = [
     description: "makes the networks, disks and VMs that are missing",
     hosts: ["hypervisor"],
     needs: ["rebuild_vms"],
-    timeoutSeconds: 30 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "build_hosts",
@@ -84,7 +86,7 @@ const CATALOGUE = [
       "waits until each VM answers over ssh; writes keys, ssh configuration and inventory",
     hosts: ["hypervisor"],
     needs: ["build_vms"],
-    timeoutSeconds: 30 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "download_images",
@@ -100,7 +102,7 @@ const CATALOGUE = [
     description: "gives each overcloud node a virtual BMC on the hypervisor",
     hosts: ["hypervisor"],
     needs: ["build_vms"],
-    timeoutSeconds: 15 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "pre_undercloud",
@@ -124,7 +126,7 @@ const CATALOGUE = [
     description: "puts the stack's ssh key in place as the one that opens every overcloud node",
     hosts: ["hypervisor", "undercloud"],
     needs: ["deploy_undercloud"],
-    timeoutSeconds: 5 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "setup_vlan",
@@ -132,7 +134,7 @@ const CATALOGUE = [
     description: "connects the undercloud to the external network, forwards for it, sets DNS",
     hosts: ["undercloud"],
     needs: ["deploy_undercloud"],
-    timeoutSeconds: 10 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "tune_undercloud",
@@ -140,7 +142,7 @@ const CATALOGUE = [
     description: "sets the undercloud's kernel parameters",
     hosts: ["undercloud"],
     needs: ["deploy_undercloud"],
-    timeoutSeconds: 5 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "create_instackenv",
@@ -148,7 +150,7 @@ const CATALOGUE = [
     description: "describes the overcloud's nodes and their BMCs for registration",
     hosts: ["hypervisor", "undercloud"],
     needs: ["deploy_undercloud", "build_vms"],
-    timeoutSeconds: 10 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "introspect_nodes",
@@ -166,7 +168,7 @@ const CATALOGUE = [
     hosts: ["undercloud"],
     needs: ["introspect_nodes"],
     only: "nova",
-    timeoutSeconds: 20 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "build_heat_config",
@@ -174,7 +176,7 @@ const CATALOGUE = [
     description: "writes the deployment's environment, NIC templates, roles and script",
     hosts: ["undercloud"],
     needs: ["deploy_undercloud"],
-    timeoutSeconds: 10 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "prepare_containers",
@@ -191,7 +193,7 @@ const CATALOGUE = [
     hosts: ["undercloud"],
     needs: ["deploy_undercloud"],
     only: "metalsmith",
-    timeoutSeconds: 20 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "provision_vips",
@@ -200,7 +202,7 @@ const CATALOGUE = [
     hosts: ["undercloud"],
     needs: ["provision_networks"],
     only: "metalsmith",
-    timeoutSeconds: 20 * MINUTE,
+    timeoutSeconds: SHORT,
   },
   {
     name: "provision_nodes",

@@ -86,7 +86,7 @@ describe("the overcloud component", () => {
     assert.deepEqual(args["tags"], ["create_flavors"]);
     assert.equal(args["inventory"], "/out/inventory.yml");
     assert.equal(args["variables"], "/out/overcloud/vars.json");
-    assert.equal(timeoutSeconds, 1200);
+    assert.equal(timeoutSeconds, 1800);
     // The deployment's own limit, time to report that it was reached, and ours.
     assert.equal(specification("run_deploy_overcloud").timeoutSeconds, 90 * 60 + 1800 + 600);
   });
