@@ -81,8 +81,6 @@ async function settings(): Promise<Record<string, string | number>> {
     "libvirt.image.initrd": initrd,
     "libvirt.image.cmdline": cmdline,
     ...Object.fromEntries(nodes),
-    // Where several steps run at once, all of them on an emulated machine.
-    "libvirt.nodes.undercloud.vcpus": 2,
     "libvirt.nodes.controller.count": 1,
     "libvirt.networks.provisioning.cidr": "10.79.196.0/24",
     "libvirt.networks.external.cidr": "10.79.197.0/24",
