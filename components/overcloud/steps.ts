@@ -38,7 +38,7 @@ export interface Confirmations {
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
-/** For a step of seconds on a real machine. On an emulated one, beside others, it has taken ten minutes. */
+/** For a step of seconds or a few minutes on a real machine. On an emulated one, beside others, seconds became ten minutes. */
 const SHORT = 30 * MINUTE;
 
 /** Every step there is. `needs` names what a step really uses, so that whatever is independent runs side by side. */

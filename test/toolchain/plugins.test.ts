@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { it } from "node:test";
 import { execa } from "execa";
 import { PROJECT_DIRECTORY } from "../../components/project.ts";
+import { GO_FLAGS } from "../../tools/setup/go.ts";
 
 for (const plugin of ["command", "docker"]) {
   const name = `what is built in place of the ${plugin} plugin passes its own tests`;
@@ -13,8 +14,7 @@ for (const plugin of ["command", "docker"]) {
       return;
     }
     // As they are built, so that what was compiled for that is not compiled again.
-    const flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w"];
-    const { exitCode, all } = await execa("go", ["test", "-vet=off", ...flags, "./..."], {
+    const { exitCode, all } = await execa("go", ["test", "-vet=off", ...GO_FLAGS, "./..."], {
       cwd: join(PROJECT_DIRECTORY, "tools/toolchain", plugin),
       all: true,
       reject: false,

@@ -94,14 +94,16 @@ async function goVersion(go: string): Promise<string> {
   return /go(\d+(?:\.\d+)+)/.exec(stdout)?.[1] ?? "unknown";
 }
 
+/** With what is compiled: the versions of go.sum, and no stamp of git's, which fails where the checkout is somebody else's (sudo). */
+export const GO_FLAGS = ["-mod=readonly", "-trimpath", "-buildvcs=false"] as const;
+
 /** Builds a tool with the versions and checksums of its go.sum; the target appears when it is complete. */
 export async function goBuild(context: Context, task: string, build: GoBuild): Promise<void> {
   const go = await ensureGo(context, task);
   const temporary = `${build.target}.tmp`;
   mkdirSync(path.dirname(build.target), { recursive: true });
   const ldflags = ["-s", "-w", ...(build.ldflags ?? [])].join(" ");
-  // No stamp of git's: it would fail where the checkout belongs to somebody else (sudo).
-  const args = ["build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", ldflags];
+  const args = ["build", ...GO_FLAGS, "-ldflags", ldflags];
   try {
     await context.log(task).run(go, [...args, "-o", temporary, build.package], {
       cwd: path.join(context.paths.sources, build.folder),
