@@ -69,7 +69,12 @@ func (n narrowing) RoundTrip(request *http.Request) (*http.Response, error) {
 		request = request.Clone(request.Context())
 		request.URL.RawQuery = withID(request.URL.Query(), data.Id())
 	}
-	return n.RoundTripper.RoundTrip(request)
+	response, err := n.RoundTripper.RoundTrip(request)
+	if ok {
+		// Meanwhile other calls have begun.
+		warnings()
+	}
+	return response, err
 }
 
 func withID(query url.Values, id string) string {

@@ -21,8 +21,10 @@ import (
 type daemon struct {
 	*httptest.Server
 	containers []string
-	mutex      sync.Mutex
-	lists      []string
+	// What happens while docker is asked for a container.
+	meanwhile func()
+	mutex     sync.Mutex
+	lists     []string
 }
 
 func newDaemon(t *testing.T, containers ...string) *daemon {
@@ -38,6 +40,9 @@ func newDaemon(t *testing.T, containers ...string) *daemon {
 		case strings.HasSuffix(path, "/containers/json"):
 			docker.list(t, response, request)
 		case strings.HasSuffix(path, "/json"):
+			if docker.meanwhile != nil {
+				docker.meanwhile()
+			}
 			id := strings.Split(path, "/")[len(strings.Split(path, "/"))-2]
 			_ = json.NewEncoder(response).Encode(map[string]any{
 				"Id": id, "Name": "/" + id, "State": map[string]any{"Running": true},
