@@ -103,6 +103,8 @@ export class FakeOpenStack {
 
   /** Everything asked for, `METHOD service/path`. */
   readonly requests: string[] = [];
+  /** What hypervisors were asked for by; empty for all of them. */
+  readonly patterns: string[] = [];
   /** Answers that are used up before the real ones, by the beginning of `METHOD service/path`. */
   readonly failures: { call: string; answer: number; times: number }[] = [];
   /** Minor part of the newest version that a service speaks, where it is an old one. */
@@ -383,7 +385,7 @@ export class FakeOpenStack {
       case "DELETE os-services":
         return this.#deleteService(id);
       case "GET os-hypervisors":
-        return new Answer(200, { hypervisors: this.hypervisors });
+        return this.#listHypervisors(query.get("hypervisor_hostname_pattern") ?? "");
       case "GET os-migrations":
         return new Answer(200, {
           migrations: this.migrations.filter(
@@ -469,6 +471,15 @@ export class FakeOpenStack {
       ({ uuid, name }) => name !== host || this.#consumersOf(uuid).length > 0,
     );
     return new Answer(204);
+  }
+
+  #listHypervisors(pattern: string): Answer {
+    this.patterns.push(pattern);
+    const found = this.hypervisors.filter((each) => each.hypervisor_hostname.includes(pattern));
+    if (pattern !== "" && found.length === 0) {
+      throw problem(404, `No hypervisor matching '${pattern}' could be found.`);
+    }
+    return new Answer(200, { hypervisors: found });
   }
 
   #server(id: string): FakeServer {

@@ -62,7 +62,7 @@ interface Busy {
   /** Seconds until all servers were ACTIVE or in ERROR, and how many were in ERROR. */
   serversSeconds: number;
   serversFailed: number;
-  /** Seconds of the `up` that adds computes, and of the one that takes them away again. */
+  /** Seconds of the `up` that adds computes, and of the one that takes them away again, each of a cloud at rest. */
   step: number;
   addSeconds: number;
   removeSeconds: number;
@@ -202,8 +202,10 @@ async function work(stack: ScratchStack, computes: number): Promise<Busy> {
     serversFailed = await bootServers(stack, computes);
   });
   await deleteServers(stack);
+  await sleep(SETTLE_SECONDS * 1000);
   await stack.configure({ computes: computes + STEP });
   const addSeconds = await seconds(() => stack.up());
+  await sleep(SETTLE_SECONDS * 1000);
   await stack.configure({ computes });
   const removeSeconds = await seconds(() => stack.up());
   return {

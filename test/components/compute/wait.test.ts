@@ -68,6 +68,26 @@ describe("waiting for computes", { concurrency: true }, () => {
       assert.deepEqual(cloud.changes(), []);
     }));
 
+  it("lists all hypervisors once, and asks for a few that are missing one by one", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(20);
+      // A part of its name is that of others.
+      const [late] = cloud.hypervisors.splice(1, 1);
+      const reports: string[] = [];
+      const waiting = perform(
+        waitForComputes,
+        { ...argsOf(cloud), computes: 20 },
+        { report: (line) => reports.push(line) },
+      );
+      while (cloud.patterns.length < 2) await sleep(10);
+      cloud.hypervisors.push(late!);
+      await waiting;
+      assert.deepEqual(reports, ["19 of 20 computes up", "20 of 20 computes up"]);
+      const [first, ...others] = cloud.patterns;
+      assert.equal(first, "");
+      assert.deepEqual(new Set(others), new Set(["compute-1"]));
+    }));
+
   waitsFor("its service to be up", (cloud) => {
     const service = cloud.service("compute-1")!;
     service.state = "down";
