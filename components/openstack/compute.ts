@@ -43,11 +43,11 @@ export async function novaServices(
 }
 
 /** How often nova is asked again for servers that it could not list, each time a second later. */
-const LIST_AGAIN = 3;
+const LIST_AGAIN = 8;
 
 /**
  * Servers of all projects, one host's if asked; follows nova's paging. For each list nova asks neutron for the ports of all of them, and
- * answers 500 where that fails, as was seen once while many were being deleted: then it is asked again.
+ * answers 500 where that fails, as it does for seconds while a hundred are being deleted: then it is asked again.
  */
 export async function servers(client: OpenStackClient, host?: string): Promise<Server[]> {
   const schema = z.object({ servers: z.array(serverSchema) });

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { servers, type Server } from "../../components/openstack/compute.ts";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import type { ScratchStack } from "../scratch-stack.ts";
 
@@ -47,21 +46,27 @@ export async function bootServers(stack: ScratchStack, count: number): Promise<n
 
 /** How many of the benchmark's servers are in a state. */
 async function countServers(cloud: OpenStackClient, status: string): Promise<number> {
-  const query = new URLSearchParams({ status, name: "^bench-", limit: "1000" }).toString();
-  const schema = z.object({ servers: z.array(z.object({ id: z.string() })) });
-  return (await cloud.get("compute", `/servers?${query}`, schema)).servers.length;
+  return (await listServers(cloud, { status })).length;
 }
 
-/** Deletes every server, and waits until nova lists none. */
+/** Ids of the benchmark's servers. */
+async function listServers(
+  cloud: OpenStackClient,
+  filter: Record<string, string> = {},
+): Promise<string[]> {
+  const query = new URLSearchParams({ ...filter, name: "^bench-", limit: "1000" }).toString();
+  const schema = z.object({ servers: z.array(z.object({ id: z.string() })) });
+  return (await cloud.get("compute", `/servers?${query}`, schema)).servers.map(({ id }) => id);
+}
+
+/** Deletes every server of the benchmark, and waits until nova lists none. */
 export async function deleteServers(stack: ScratchStack): Promise<void> {
   const cloud = await stack.cloud();
   const end = Date.now() + DELETE_MS;
-  for (let left: Server[]; (left = await servers(cloud)).length > 0;) {
+  for (const id of await listServers(cloud)) await cloud.delete("compute", `/servers/${id}`);
+  for (let left: string[]; (left = await listServers(cloud)).length > 0;) {
     if (Date.now() > end)
       throw new Error(`${left.length} servers of the benchmark are still there`);
-    for (const { id, taskState } of left) {
-      if (taskState !== "deleting") await cloud.delete("compute", `/servers/${id}`);
-    }
     await sleep(2000);
   }
 }
