@@ -39,7 +39,7 @@ for (const { release, networking, nova } of CASES) {
         tunnelCidr: "10.79.209.0/24",
         tenantCidr: "10.111.0.0/16",
       },
-      ports: { keystone: 46000, placement: 46778, glance: 46292, neutron: 46696, nova: 46774 },
+      ports: { keystone: 26000, placement: 26778, glance: 26292, neutron: 26696, nova: 26774 },
     };
     const container = (host: string) => `${name}-${host}`;
     let cloud: OpenStackClient;
