@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { OpenStackClient } from "../../components/openstack/client.ts";
 import type { ScratchStack } from "../scratch-stack.ts";
 
-/** How many servers are asked for and not yet ACTIVE or in ERROR at any time. */
+/** How many servers are asked for and not yet ACTIVE or in ERROR at any time, or are being deleted. */
 const AT_ONCE = 10;
 
 /**
@@ -59,14 +59,18 @@ async function listServers(
   return (await cloud.get("compute", `/servers?${query}`, schema)).servers.map(({ id }) => id);
 }
 
-/** Deletes every server of the benchmark, and waits until nova lists none. */
+/**
+ * Deletes every server of the benchmark, a few at a time, until nova lists none. What neutron does not let go of at that moment nova keeps,
+ * so it is asked again for what is still there.
+ */
 export async function deleteServers(stack: ScratchStack): Promise<void> {
   const cloud = await stack.cloud();
   const end = Date.now() + DELETE_MS;
-  for (const id of await listServers(cloud)) await cloud.delete("compute", `/servers/${id}`);
   for (let left: string[]; (left = await listServers(cloud)).length > 0;) {
     if (Date.now() > end)
       throw new Error(`${left.length} servers of the benchmark are still there`);
+    const some = left.slice(0, AT_ONCE);
+    await Promise.all(some.map((id) => cloud.delete("compute", `/servers/${id}`)));
     await sleep(2000);
   }
 }
