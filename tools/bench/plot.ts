@@ -30,9 +30,13 @@ export const PLOTS: readonly Plot[] = [
   },
 ];
 
-/** Draws, for each networking and its settings, what `bench/` has last of it: memory per compute and time to register, by their number. */
+/** Draws, for each networking and its settings, what `bench/` has of it: memory per compute and time to register, by their number. */
 export function plotDensity(): void {
-  const reports = newestReports();
+  const reports = tellingReports(
+    readdirSync(FOLDER)
+      .filter((name) => /^[\d-]{10}-density-.+\.json$/.test(name))
+      .map((name) => JSON.parse(readFileSync(join(FOLDER, name), "utf8")) as DensityReport),
+  );
   if (reports.length === 0)
     throw new Error("bench/ has no result of `npm run bench -- --sharing …`");
   for (const plot of PLOTS) {
@@ -41,15 +45,16 @@ export function plotDensity(): void {
   }
 }
 
-function newestReports(): DensityReport[] {
-  const newest = new Map<string, string>();
-  for (const name of readdirSync(FOLDER).sort()) {
-    const kind = /^[\d-]{10}-density-(.+)\.json$/.exec(name)?.[1];
-    if (kind !== undefined) newest.set(kind, name);
+/** Of each networking and its settings the report of the most numbers of computes, of several the newest: a line needs some of them. */
+export function tellingReports(reports: readonly DensityReport[]): DensityReport[] {
+  const telling = new Map<string, DensityReport>();
+  const numbers = ({ runs }: DensityReport) => Math.max(...runs.map(({ points }) => points.length));
+  for (const report of reports.toSorted((one, other) => (one.date < other.date ? -1 : 1))) {
+    const kind = [report.networking, ...variantOf(report)].join(", ");
+    const known = telling.get(kind);
+    if (known === undefined || numbers(report) >= numbers(known)) telling.set(kind, report);
   }
-  return [...newest.values()].map(
-    (name) => JSON.parse(readFileSync(join(FOLDER, name), "utf8")) as DensityReport,
-  );
+  return [...telling.values()];
 }
 
 /** The lines of a picture, one for each networking and way of sharing. */

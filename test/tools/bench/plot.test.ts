@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { DensityReport, Point } from "../../../tools/bench/density.ts";
-import { draw, linesOf, PLOTS } from "../../../tools/bench/plot.ts";
+import { draw, linesOf, PLOTS, tellingReports } from "../../../tools/bench/plot.ts";
 
 const point = (computes: number, mibPerCompute: number, upSeconds: number) =>
   ({ computes, mibPerCompute, upSeconds }) as Point;
@@ -36,6 +36,26 @@ describe("what is drawn of a benchmark", () => {
     assert.deepEqual(names.slice(2), [
       ...["ovn, none, every 30 s", "ovn, forked, every 30 s"],
       ...["ovn, none, zones of 25, every 30 s", "ovn, forked, zones of 25, every 30 s"],
+    ]);
+  });
+
+  it("is, of the same settings, the newest report of the most numbers", () => {
+    const on = (date: string, ...numbers: number[]): DensityReport => ({
+      ...{ date, networking: "ovn" },
+      runs: [
+        { ...{ sharing: "none", date, machine: {} }, points: numbers.map((n) => point(n, 1, 1)) },
+      ],
+    });
+    const other: DensityReport = { ...on("2026-01-01", 1), networking: "ovs" };
+    const drawn = tellingReports([
+      on("2026-01-03", 1, 10),
+      on("2026-01-04", 1),
+      on("2026-01-02", 1, 10),
+      other,
+    ]);
+    assert.deepEqual(drawn.map(({ date, networking }) => `${date} ${networking}`).sort(), [
+      "2026-01-01 ovs",
+      "2026-01-03 ovn",
     ]);
   });
 
