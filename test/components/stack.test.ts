@@ -591,6 +591,13 @@ describe("the number of computes", () => {
     });
   }
 
+  it("does not take their stack from errors of whatever comes after", async () => {
+    const limit = Error.stackTraceLimit;
+    await deploy({ computes: 7 });
+    assert.equal(Error.stackTraceLimit, limit);
+    assert.match(new Error("later").stack ?? "", /stack\.test\.ts/);
+  });
+
   it("changes nothing about computes that stay, but the guard and the wait run again", async () => {
     const few = await computesOf(2);
     const many = await computesOf(4);
