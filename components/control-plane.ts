@@ -33,7 +33,7 @@ export interface ControlPlane extends pulumi.Resource {
   readonly computeConnection: pulumi.Output<ComputeConnection>;
   /** How steps reach the cloud. */
   readonly cloud: CloudReference;
-  /** Program that maps hosts to their cell by their services, with its arguments. */
+  /** Program that has hosts mapped to their cell that the scheduler passes over, with its arguments. */
   readonly mapHosts: string[];
   /** Created once the cloud takes computes. */
   readonly ready: pulumi.Resource;

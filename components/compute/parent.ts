@@ -72,7 +72,7 @@ export class ComputeParent extends pulumi.ComponentResource {
         // Nova takes some intervals when it is imported, which happens here. Nothing else of the computes' files, which hold credentials.
         uploads: uploads(
           pulumi.output<Files>({
-            "/etc/nova/nova.conf.d/50-stack.conf": renderIni({ DEFAULT: novaIntervals(compute) }),
+            "/etc/nova/nova.conf.d/50-stack.conf": renderIni(novaIntervals(compute)),
           }),
         ),
         volumes: [volume, { hostPath: "/sys/fs/cgroup", containerPath: "/host/cgroup" }],

@@ -30,7 +30,7 @@ export interface SimulatedComputesArgs {
   /** Where the control plane is and how to log in there; secret. */
   connection: pulumi.Output<ComputeConnection>;
   cloud: CloudReference;
-  /** Program that makes the control plane map new hosts to their cell, with its arguments. */
+  /** Program that has hosts mapped to their cell that the scheduler passes over, with its arguments. */
   mapHosts: string[];
   /** Folder for what the stack writes for its user. */
   outputDirectory: string;

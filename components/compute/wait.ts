@@ -17,7 +17,7 @@ export interface WaitForComputesArgs extends CloudReference {
   reportIntervalSeconds: number;
   /** What says which computes have a container, and since when; see components/compute/containers.ts. */
   inspectComputes: string[][];
-  /** Program that maps hosts to their cell by their services, with its arguments. */
+  /** Program that has hosts mapped to their cell that the scheduler passes over, with its arguments. */
   mapHosts: string[];
   /** File that says from then on that the stack was deployed as a whole; see components/upkeep. */
   marker: string;
@@ -43,8 +43,8 @@ const MOST_START_SECONDS = 120;
 /** Seconds after which a report is too old to count: its service has missed two others. */
 const missedAfter = (reportIntervalSeconds: number) => 2 * reportIntervalSeconds + LATE_SECONDS;
 
-/** Milliseconds after which a host that the scheduler has not mapped is mapped from here; it looks every 2 s. */
-const MAPPING_PATIENCE_MS = 5000;
+/** Milliseconds after which a host that the scheduler has not mapped is seen to from here; it looks every 2 s. */
+const MAPPING_PATIENCE_MS = 3000;
 
 /** Up to so many hosts, and up to a tenth of all, nova is asked for one by one: the list takes it 5 ms for each that there is. */
 const ONE_BY_ONE = 10;

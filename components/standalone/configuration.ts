@@ -257,12 +257,14 @@ export class Configuration {
   #novaCommon(): Ini {
     const { compute } = this.#settings;
     const internal = { valid_interfaces: "internal", region_name: REGION, ...this.#trust("nova") };
+    const intervals = novaIntervals(compute);
     return {
       DEFAULT: {
         transport_url: this.#messageBus(),
         compute_driver: SIMULATED_DRIVER,
-        ...novaIntervals(compute),
+        ...intervals.DEFAULT,
       },
+      compute: intervals.compute,
       glance: internal,
       neutron: { ...this.#identity("nova"), ...internal },
       placement: { ...this.#identity("nova"), ...internal },

@@ -50,7 +50,7 @@ export function placeInContainers(args: ContainersArgs): Placed {
       ...["docker", "inspect", "--format", "{{.Config.Hostname}} {{.State.StartedAt}}"],
       ...REPORTING.map((name) => `${settings.names}-${name}`),
     ],
-    mapHosts: ["docker", "exec", `${settings.names}-nova-conductor`, ...MAP_HOSTS],
+    mapHosts: ["docker", "exec", `${settings.names}-mariadb`, ...MAP_HOSTS],
     apiTimeoutSeconds: API_TIMEOUT_SECONDS,
   };
 }

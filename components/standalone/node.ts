@@ -101,7 +101,7 @@ export function placeOnNode(args: NodeArgs): Placed {
     ids: [domain.id],
     started: [started],
     inspectGates: [...ssh, inspectScript(plan.services.filter(({ gates }) => gates))],
-    mapHosts: [...ssh, ...MAP_HOSTS],
+    mapHosts: [...ssh, MAP_HOSTS.map(quote).join(" ")],
     apiTimeoutSeconds: API_TIMEOUT_SECONDS,
   };
 }

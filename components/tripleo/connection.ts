@@ -26,15 +26,17 @@ export function connectionOf(
       "networking is ovs, but the overcloud's compute has no openvswitch_agent.ini: set networking to ovn",
     );
   }
+  const intervals = novaIntervals(compute);
   return {
     nova: {
       "/etc/nova/nova.conf.d/40-overcloud.conf": impersonal(harvest.nova),
       "/etc/nova/nova.conf.d/50-stack.conf": renderIni({
         DEFAULT: {
           compute_driver: SIMULATED_DRIVER,
-          ...novaIntervals(compute),
+          ...intervals.DEFAULT,
           ...OWN_PLACES,
         },
+        compute: intervals.compute,
         oslo_concurrency: { lock_path: "/var/lock/nova" },
         vnc: { enabled: false },
         simulation: simulationOf(compute),

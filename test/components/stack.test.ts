@@ -993,6 +993,7 @@ for (const preview of [true, false]) {
         "/out/lab/ssh/config",
         "controller-0",
       ]);
+      assert.match(stack.controlPlane.mapHosts[4]!, /^'mariadb' '--execute' 'UPDATE .+'$/);
     });
 
     it("has a docker network whose addresses the node sees as they are", () => {

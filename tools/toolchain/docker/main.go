@@ -4,11 +4,15 @@
 package main
 
 import (
+	"context"
 	_ "embed"
 	"os"
 	"runtime/debug"
 
 	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/cmdutil"
+	plugin "github.com/pulumi/pulumi/sdk/v3/go/pulumi/provider"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 
 	"github.com/terraform-providers/terraform-provider-docker/pulumi-resource-docker/provider"
 )
@@ -26,5 +30,14 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
 	}
-	tfbridge.Main(provider.Name, provider.Version, provider.New(), schema)
+	ctx := context.Background()
+	info := provider.New()
+	info.P.InitLogging(ctx)
+	err := plugin.Main(provider.Name, func(host *plugin.HostClient) (pulumirpc.ResourceProviderServer, error) {
+		bridged := tfbridge.NewProvider(ctx, host, provider.Name, provider.Version, info.P, info, schema)
+		return provider.Remembering(bridged), nil
+	})
+	if err != nil {
+		cmdutil.ExitError(err.Error())
+	}
 }
