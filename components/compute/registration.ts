@@ -50,21 +50,29 @@ export const deregister: Action<DeregisterArgs> = async (args, context) => {
   }
   const leaving = await tracesOf(client, gone);
   const failures: string[] = [];
+  const out = new Set<string>();
   for (let begin = 0; begin < leaving.length; begin += AT_ONCE) {
     const some = leaving.slice(begin, begin + AT_ONCE);
-    const outcomes = await Promise.allSettled(some.map((each) => remove(client, each, context)));
+    const outcomes = some.map(async (each) => {
+      await remove(client, each, context);
+      out.add(each.host);
+    });
+    failures.push(...reasonsOf(await Promise.allSettled(outcomes)));
     context.signal.throwIfAborted();
-    for (const outcome of outcomes) {
-      if (outcome.status === "fulfilled") continue;
-      const reason: unknown = outcome.reason;
-      failures.push(reason instanceof Error ? reason.message : String(reason));
-    }
-    const end = begin + some.length;
-    context.report(`${end - failures.length} of ${leaving.length} computes taken out`);
+    context.report(`${out.size} of ${leaving.length} computes taken out`);
   }
+  // nova has removed them with the services, unless that failed.
+  const left = (await resourceProviders(client)).filter(({ name }) => out.has(name));
+  const removals = left.map(({ uuid }) => removeProvider(client, uuid));
+  failures.push(...reasonsOf(await Promise.allSettled(removals)));
   if (failures.length > 0) throw new Error(failures.join("; "));
   return { removed: leaving.map(({ host }) => host) };
 };
+
+function reasonsOf(outcomes: PromiseSettledResult<unknown>[]): string[] {
+  const failed = outcomes.filter((outcome) => outcome.status === "rejected");
+  return failed.map(({ reason }) => (reason instanceof Error ? reason.message : String(reason)));
+}
 
 /** Those of the hosts that the cloud knows something of. */
 async function tracesOf(client: OpenStackClient, hosts: string[]): Promise<Traces[]> {
@@ -93,13 +101,11 @@ async function remove(
     await client.put("compute", `/os-services/${service.id}`, { forced_down: true });
     // The careful policy where the guard has not said one: an operator had disabled the service before.
     const policy = policyOf(service) ?? "refuse";
-    await disable(client, service, policy);
+    if (policyOf(service) === undefined) await disable(client, service, policy);
     await clearServers(client, host, policy, context);
     await deleteService(client, service.id, context.signal);
   }
   for (const { id } of agents) await client.delete("network", `/v2.0/agents/${id}`);
-  // nova has removed its own with the service, unless that failed.
-  for (const { uuid } of await resourceProviders(client, host)) await removeProvider(client, uuid);
 }
 
 async function clearServers(

@@ -4,15 +4,13 @@ import type { OpenStackClient } from "./client.ts";
 /** Resource providers by name: those of computes have their host's. */
 export async function resourceProviders(
   client: OpenStackClient,
-  name?: string,
 ): Promise<{ uuid: string; name: string; generation: number }[]> {
-  const query = name === undefined ? "" : `?${new URLSearchParams({ name }).toString()}`;
   const schema = z.object({
     resource_providers: z.array(
       z.object({ uuid: z.string(), name: z.string(), generation: z.number() }),
     ),
   });
-  return (await client.get("placement", `/resource_providers${query}`, schema)).resource_providers;
+  return (await client.get("placement", "/resource_providers", schema)).resource_providers;
 }
 
 const allocationsSchema = z.object({ allocations: z.record(z.string(), z.unknown()) });

@@ -8,16 +8,18 @@ const FOLDER = "/sys/kernel/mm/ksm";
 
 /**
  * What the benchmark has the kernel merge with. Most pages of forked computes are one already: the kernel takes them for pages that change too fast to
- * be merged, and would compare each in every scan; `smart_scan` has it leave out more and more of them.
+ * be merged, and would compare each in every scan; `smart_scan` has it leave out more and more of them. The pace is one that takes a
+ * twentieth of a core, as what runs is merged already.
  */
 export const MERGING: KernelValues = {
   [`${FOLDER}/smart_scan`]: "1",
-  [`${FOLDER}/pages_to_scan`]: "4000",
+  [`${FOLDER}/pages_to_scan`]: "400",
   [`${FOLDER}/sleep_millisecs`]: "20",
   [`${FOLDER}/run`]: "1",
 };
 
-/** Priority of the kernel's thread that merges, while computes start: at 0, beside 500 of them, it came to nothing. */
+/** Pages at a time while computes start, and the priority of the kernel's thread then: at 0, beside 500 of them, it came to nothing. */
+const ALONG = "4000";
 const NICE = -10;
 
 /** Pages at a time while nothing else is done but waiting for it. */
@@ -37,7 +39,7 @@ export async function mergingAlong<T>(work: () => Promise<T>): Promise<T> {
   const nice = getPriority(thread);
   setPriority(thread, NICE);
   try {
-    return await work();
+    return await atPace(ALONG, work);
   } finally {
     setPriority(thread, nice);
   }
@@ -45,12 +47,21 @@ export async function mergingAlong<T>(work: () => Promise<T>): Promise<T> {
 
 /** Waits until all that is there now has been compared. */
 export async function merged(): Promise<void> {
+  await atPace(HURRY, async () => {
+    const until = Number(readKey("full_scans")) + SCANS;
+    const end = Date.now() + PATIENCE_MS;
+    while (Number(readKey("full_scans")) < until && Date.now() < end) await sleep(1000);
+  });
+}
+
+async function atPace<T>(pages: string, work: () => Promise<T>): Promise<T> {
   const pace = readKey("pages_to_scan");
-  writeFileSync(`${FOLDER}/pages_to_scan`, HURRY);
-  const until = Number(readKey("full_scans")) + SCANS;
-  const end = Date.now() + PATIENCE_MS;
-  while (Number(readKey("full_scans")) < until && Date.now() < end) await sleep(1000);
-  writeFileSync(`${FOLDER}/pages_to_scan`, pace);
+  writeFileSync(`${FOLDER}/pages_to_scan`, pages);
+  try {
+    return await work();
+  } finally {
+    writeFileSync(`${FOLDER}/pages_to_scan`, pace);
+  }
 }
 
 function readKey(key: string): string {
