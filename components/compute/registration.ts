@@ -51,20 +51,24 @@ export const deregister: Action<DeregisterArgs> = async (args, context) => {
   const leaving = await tracesOf(client, gone);
   const failures: string[] = [];
   const out = new Set<string>();
+  const settle = async (work: Promise<void>[]) => {
+    const outcomes = await Promise.allSettled(work);
+    context.signal.throwIfAborted();
+    failures.push(...reasonsOf(outcomes));
+  };
   for (let begin = 0; begin < leaving.length; begin += AT_ONCE) {
     const some = leaving.slice(begin, begin + AT_ONCE);
-    const outcomes = some.map(async (each) => {
-      await remove(client, each, context);
-      out.add(each.host);
-    });
-    failures.push(...reasonsOf(await Promise.allSettled(outcomes)));
-    context.signal.throwIfAborted();
+    await settle(
+      some.map(async (each) => {
+        await remove(client, each, context);
+        out.add(each.host);
+      }),
+    );
     context.report(`${out.size} of ${leaving.length} computes taken out`);
   }
   // nova has removed them with the services, unless that failed.
   const left = (await resourceProviders(client)).filter(({ name }) => out.has(name));
-  const removals = left.map(({ uuid }) => removeProvider(client, uuid));
-  failures.push(...reasonsOf(await Promise.allSettled(removals)));
+  await settle(left.map(({ uuid }) => removeProvider(client, uuid)));
   if (failures.length > 0) throw new Error(failures.join("; "));
   return { removed: leaving.map(({ host }) => host) };
 };
@@ -100,9 +104,9 @@ async function remove(
     // nova waits a minute before it believes that a service is down; the container is known to have stopped.
     await client.put("compute", `/os-services/${service.id}`, { forced_down: true });
     // The careful policy where the guard has not said one: an operator had disabled the service before.
-    const policy = policyOf(service) ?? "refuse";
-    if (policyOf(service) === undefined) await disable(client, service, policy);
-    await clearServers(client, host, policy, context);
+    const said = policyOf(service);
+    if (said === undefined) await disable(client, service, "refuse");
+    await clearServers(client, host, said ?? "refuse", context);
     await deleteService(client, service.id, context.signal);
   }
   for (const { id } of agents) await client.delete("network", `/v2.0/agents/${id}`);
