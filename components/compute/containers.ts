@@ -1,18 +1,32 @@
 import { execa } from "execa";
 import type { Settings } from "../../config/schema.ts";
 import { engineEnvironment } from "../docker-hosts/engine.ts";
-import { labelsOf } from "../names.ts";
+import { labelOf, labelsOf } from "../names.ts";
+import { hostOf } from "./hosts.ts";
 
 /**
  * For each docker host a program, with its arguments, that prints a line for each compute that has a container there, also one that
- * has stopped: its name, and when the container was started last (ISO 8601).
+ * has stopped: its name.
  */
+export function listComputes(stack: string, hosts: Settings["hosts"]): string[][] {
+  const name = hostOf(`{{.Label "${labelOf("index")}"}}`);
+  return onHosts(hosts, `docker ps --all ${filtersOf(stack)} --format '${name}'`);
+}
+
+/** The same, with when the container was started last (ISO 8601) beside the name, which takes docker a look at each. */
 export function inspectComputes(stack: string, hosts: Settings["hosts"]): string[][] {
-  const filters = Object.entries(labelsOf(stack, { role: "simulated-compute" }))
+  const format = "{{.Config.Hostname}} {{.State.StartedAt}}";
+  const ids = `ids=$(docker ps --all --quiet ${filtersOf(stack)}) || exit`;
+  return onHosts(hosts, `${ids}; test -z "$ids" || docker inspect --format '${format}' $ids`);
+}
+
+function filtersOf(stack: string): string {
+  return Object.entries(labelsOf(stack, { role: "simulated-compute" }))
     .map(([label, value]) => `--filter label=${label}=${value}`)
     .join(" ");
-  const format = "{{.Config.Hostname}} {{.State.StartedAt}}";
-  const script = `ids=$(docker ps --all --quiet ${filters}) || exit; test -z "$ids" || docker inspect --format '${format}' $ids`;
+}
+
+function onHosts(hosts: Settings["hosts"], script: string): string[][] {
   return [{}, ...hosts.slice(1)].map((engine) => {
     const variables = Object.entries(engineEnvironment(engine)).map((each) => each.join("="));
     return ["env", ...variables, "sh", "-c", script];
@@ -21,7 +35,7 @@ export function inspectComputes(stack: string, hosts: Settings["hosts"]): string
 
 /**
  * Runs one of these programs.
- * @returns when the containers were started, in milliseconds since 1970, by the computes' names
+ * @returns when the containers were started, in milliseconds since 1970, by the computes' names; NaN where it does not say
  * @throws Error, one sentence, where docker does not answer
  */
 export async function startsOn(

@@ -1,7 +1,7 @@
 const HOST_PREFIX = "compute-";
 
-/** Name of a simulated compute: in nova, neutron and placement, and its hostname. */
-export function hostOf(index: number): string {
+/** Name of a simulated compute, by its index or what stands for it: in nova, neutron and placement, and its hostname. */
+export function hostOf(index: number | string): string {
   return `${HOST_PREFIX}${index}`;
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { Networking, Settings, Sharing } from "../../config/schema.ts";
@@ -13,6 +14,8 @@ export interface ComputeParentArgs {
   /** Stack that everything is labelled with. */
   stack: string;
   imageId: pulumi.Input<string>;
+  /** What the computes are configured with, by absolute path in their containers. All of it is secret. */
+  files: pulumi.Output<Files>;
   /** Name of the docker host that it is on. Default: this machine. */
   machine?: string;
 }
@@ -20,8 +23,8 @@ export interface ComputeParentArgs {
 /** What a compute's container may do: move packets, and hand files and priorities to its own processes. */
 export const COMPUTE_CAPABILITIES = ["NET_ADMIN", "NET_RAW", "SYS_NICE", "DAC_OVERRIDE"];
 
-/** Where the parent's sockets are, in its own container and in the computes'. */
-const SOCKETS = "/run/overcloud-parent";
+/** Where the parent's volume is, in its own container and in the computes'. */
+const SHARED = "/run/overcloud-parent";
 
 /** Seconds that a parent gets to stop; what was forked from it goes on without. */
 const GRACE_SECONDS = 5;
@@ -37,14 +40,18 @@ export function sharingEnvironment(networking: Networking, sharing: Sharing): st
 /**
  * The container whose processes the Python services of the stack's computes are forked from. It sees the machine's
  * processes and enters other containers, so it has no network, and its sockets are reached by this stack's computes alone.
+ * Beside them is what computes are configured with: the same files in each container took a third of its part of Pulumi's
+ * state, and docker a process of its own to copy them.
  */
 export class ComputeParent extends pulumi.ComponentResource {
-  /** How a compute's container gets to the sockets; it can't put others in their place. */
+  /** How a compute's container gets to the sockets and files; it can't put others in their place. */
   readonly mount: docker.types.input.ContainerVolume;
+  /** What a compute's start script needs to know besides; secret. Other files are another value. */
+  readonly environment: pulumi.Output<string[]>;
 
   constructor(
     name: string,
-    { settings, stack, imageId, machine }: ComputeParentArgs,
+    { settings, stack, imageId, files, machine }: ComputeParentArgs,
     options?: pulumi.ComponentResourceOptions,
   ) {
     super("overcloud:index:ComputeParent", name, {}, options);
@@ -57,7 +64,10 @@ export class ComputeParent extends pulumi.ComponentResource {
       { name: containerName, labels },
       { parent: this, deleteBeforeReplace: true },
     );
-    const volume = { volumeName: sockets.name, containerPath: SOCKETS };
+    const volume = { volumeName: sockets.name, containerPath: SHARED };
+    // Each version has a folder of its own, so that a compute never starts with the next one's.
+    const folder = files.apply((contents) => `${SHARED}/${digest(contents)}`);
+    this.environment = folder.apply((each) => [`OVERCLOUD_FILES=${each}`]);
     new docker.Container(
       resource,
       {
@@ -65,15 +75,18 @@ export class ComputeParent extends pulumi.ComponentResource {
         hostname: COMPUTE_PARENT_NAME,
         image: imageId,
         entrypoints: ["/usr/lib/overcloud/bin/compute-parent"],
-        envs: asSet(sharingEnvironment(networking, compute.sharing)),
+        envs: this.environment.apply((own) =>
+          asSet([...sharingEnvironment(networking, compute.sharing), ...own]),
+        ),
         networkMode: "none",
         pidMode: "host",
         cgroupnsMode: "host",
-        // Nova takes some intervals when it is imported, which happens here. Nothing else of the computes' files, which hold credentials.
+        // Nova takes some intervals when it is imported, which happens here. It reads nothing of the computes' files.
         uploads: uploads(
-          pulumi.output<Files>({
+          pulumi.all([files, folder]).apply(([contents, prefix]): Files => ({
             "/etc/nova/nova.conf.d/50-stack.conf": renderIni(novaIntervals(compute)),
-          }),
+            ...below(prefix, contents),
+          })),
         ),
         volumes: [volume, { hostPath: "/sys/fs/cgroup", containerPath: "/host/cgroup" }],
         // A compute's are what a fork is left with; the others are to enter a container, to read whose it is, and to give up the rest.
@@ -95,4 +108,16 @@ export class ComputeParent extends pulumi.ComponentResource {
     this.mount = { ...volume, readOnly: true };
     this.registerOutputs({});
   }
+}
+
+/** The same files, at the same paths in another folder. */
+function below(folder: string, files: Files): Files {
+  return Object.fromEntries(
+    Object.entries(files).map(([file, content]) => [folder + file, content]),
+  );
+}
+
+/** A short text that changes when any of the files does. */
+function digest(files: Files): string {
+  return createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 16);
 }

@@ -10,7 +10,7 @@ import { labelList, labelsOf } from "../names.ts";
 import type { CloudReference } from "../openstack/session.ts";
 import { Step, stepCommand } from "../step/step.ts";
 import type { ComputeConnection } from "./connection.ts";
-import { inspectComputes } from "./containers.ts";
+import { inspectComputes, listComputes } from "./containers.ts";
 import { COMPUTE_CAPABILITIES, ComputeParent, sharingEnvironment } from "./parent.ts";
 import { DEPLOYED_MARKER, GUARD_MARKER } from "../upkeep/epoch.ts";
 import { planComputes, type ComputePlan } from "./plan.ts";
@@ -149,7 +149,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
           args: {
             ...cloud,
             computes: settings.computes,
-            inspectComputes: inspectComputes(stack, settings.hosts),
+            inspectComputes: listComputes(stack, settings.hosts),
           },
           timeoutSeconds: deregisterTimeout(settings.computes),
         },
@@ -162,17 +162,19 @@ export class SimulatedComputes extends pulumi.ComponentResource {
   /** Where computes share memory: what their services are forked from, on each machine that has some. */
   #parents(
     plan: readonly ComputePlan[],
-    { settings, stack, imageId }: SimulatedComputesArgs,
+    args: SimulatedComputesArgs,
     dockerHosts: DockerHosts | undefined,
   ): ReadonlyMap<string | undefined, ComputeParent> {
+    const { settings, stack, imageId } = args;
     if (settings.compute.sharing === "none") return new Map();
+    const files = filesOf(args);
     const machines = new Map(plan.map(({ dockerHost }) => [dockerHost?.name, dockerHost]));
     return new Map(
       [...machines].map(([machine, dockerHost]) => {
         const { provider, dependsOn = [] } = dockerHosts?.placeOf(dockerHost) ?? {};
         const parent = new ComputeParent(
           provider && machine !== undefined ? `parent-on-${machine}` : "parent",
-          { settings, stack, imageId, ...(provider && { machine }) },
+          { settings, stack, imageId, files, ...(provider && { machine }) },
           { parent: this, dependsOn, ...(provider && { provider }) },
         );
         return [machine, parent];
@@ -186,7 +188,6 @@ export class SimulatedComputes extends pulumi.ComponentResource {
     parent: ComputeParent | undefined,
     place: Place,
   ): docker.Container {
-    const { networking } = args.settings;
     return new docker.Container(
       compute.host,
       {
@@ -194,17 +195,13 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         hostname: compute.host,
         image: args.imageId,
         entrypoints: ["/usr/lib/overcloud/bin/compute"],
-        envs: args.connection.apply((connection) =>
-          asSet(environmentOf(compute, args, connection)),
-        ),
+        envs: pulumi
+          .all([args.connection, parent?.environment ?? []])
+          .apply(([connection, ofParent]) =>
+            asSet([...environmentOf(compute, args, connection), ...ofParent]),
+          ),
         networksAdvanced: networksOf(compute, args),
-        ...(parent && { volumes: [parent.mount] }),
-        uploads: uploads(
-          args.connection.apply(({ nova, agent }): Files => ({
-            ...nova,
-            ...(networking === "ovs" && agent),
-          })),
-        ),
+        ...(parent ? { volumes: [parent.mount] } : { uploads: uploads(filesOf(args)) }),
         hosts: args.connection.apply(({ hosts = [] }) => hosts),
         // Raw sockets are the switch's; files in folders of nova's are written by root.
         capabilities: onlyCapabilities(...COMPUTE_CAPABILITIES),
@@ -244,6 +241,14 @@ function untraced<T>(make: () => T): T {
   } finally {
     Error.stackTraceLimit = limit;
   }
+}
+
+/** What the services of every compute are configured with. */
+function filesOf({ settings, connection }: SimulatedComputesArgs): pulumi.Output<Files> {
+  return connection.apply(({ nova, agent }) => ({
+    ...nova,
+    ...(settings.networking === "ovs" && agent),
+  }));
 }
 
 /** What the start script of a compute needs to know. */

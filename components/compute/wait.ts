@@ -28,11 +28,8 @@ export interface ComputesReady {
   names: string[];
 }
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two looks, at least, and at least what a look takes: with hundreds of computes it costs the APIs what these need to start. */
 const POLL_MS = 1000;
-
-/** They are apart by so many times what a look takes, at least: with hundreds of computes it costs the APIs what these need to start. */
-const LOOKS_APART = 2;
 
 /** Seconds that a report may be late: reports wait for each other where the machine is busy. */
 const LATE_SECONDS = 5;
@@ -43,8 +40,8 @@ const MOST_START_SECONDS = 120;
 /** Seconds after which a report is too old to count: its service has missed two others. */
 const missedAfter = (reportIntervalSeconds: number) => 2 * reportIntervalSeconds + LATE_SECONDS;
 
-/** Milliseconds after which a host that the scheduler has not mapped is seen to from here; it looks every 2 s. */
-const MAPPING_PATIENCE_MS = 3000;
+/** Milliseconds after which a host that the scheduler has not mapped is seen to from here; it looks every second. */
+const MAPPING_PATIENCE_MS = 2000;
 
 /** Up to so many hosts, and up to a tenth of all, nova is asked for one by one: the list takes it 5 ms for each that there is. */
 const ONE_BY_ONE = 10;
@@ -107,7 +104,7 @@ export const waitForComputes: Action<WaitForComputesArgs> = async (args, context
         }
         return await result(up);
       }
-      const apart = Math.max(POLL_MS, LOOKS_APART * (Date.now() - began));
+      const apart = Math.max(POLL_MS, Date.now() - began);
       await sleep(apart, undefined, { signal: context.signal });
     }
   } catch (error) {
@@ -145,7 +142,9 @@ async function startsOf(
 }
 
 /**
- * Hosts that take servers, those that run but are not mapped to their cell, and those that an operator holds down.
+ * Hosts that take servers, those that run but are not mapped to their cell, and those that an operator holds down. For as
+ * long as services are missing, the first are those whose service is up: what else is asked costs the control plane several
+ * times as much, and starting computes need it.
  * @param mapped hosts that were mapped at the look before; gets those that are by now
  */
 async function look(
@@ -154,11 +153,7 @@ async function look(
   starts: ReadonlyMap<string, number> | undefined,
   mapped: Set<string>,
 ): Promise<{ ready: Set<string>; unmapped: string[]; down: Set<string> }> {
-  const [all, networking, providers] = await Promise.all([
-    novaServices(client),
-    agents(client),
-    resourceProviders(client),
-  ]);
+  const all = await novaServices(client);
   const services = all.filter(({ binary }) => binary === "nova-compute");
   // By the cloud's own clock: that of another machine may be wrong.
   const newest = Math.max(...all.map(({ updated_at }) => reportedAt(updated_at)));
@@ -168,23 +163,31 @@ async function look(
       updated_at === null ||
       reportedAt(updated_at) >= Math.max(oldest, starts?.get(host) ?? oldest),
   );
-  // A provider's generation grows when it gets its inventory; before, the scheduler finds nothing on it.
-  const offering = providers.filter(({ generation }) => generation > 0);
-  const hosts = (entries: { host: string }[]) => new Set(entries.map(({ host }) => host));
-  const up = hosts(reports.filter(({ state }) => state === "up"));
-  for (const { host } of await mappedOf(client, up.difference(mapped), computes)) mapped.add(host);
-  const ready = up
-    .intersection(mapped)
-    .intersection(hosts(networking.filter(({ alive }) => alive)))
-    .intersection(new Set(offering.map(({ name }) => name)));
+  const up = hostsIn(reports.filter(({ state }) => state === "up"));
   const forced = services.filter(({ forced_down }) => forced_down);
   // Those that were on their way out and stay after all: the guard could not put them back before they had started.
   for (const service of forced.filter((each) => policyOf(each) !== undefined)) {
     await reinstate(client, service);
   }
-  const down = hosts(forced.filter((each) => policyOf(each) === undefined));
+  const down = hostsIn(forced.filter((each) => policyOf(each) === undefined));
+  const starting = hostsOf(computes).some((host) => !up.has(host) && !down.has(host));
+  if (starting) return { ready: up, unmapped: [], down };
+  const [found, networking, providers] = await Promise.all([
+    mappedOf(client, up.difference(mapped), computes),
+    agents(client),
+    resourceProviders(client),
+  ]);
+  for (const { host } of found) mapped.add(host);
+  // A provider's generation grows when it gets its inventory; before, the scheduler finds nothing on it.
+  const offering = providers.filter(({ generation }) => generation > 0);
+  const ready = up
+    .intersection(mapped)
+    .intersection(hostsIn(networking.filter(({ alive }) => alive)))
+    .intersection(new Set(offering.map(({ name }) => name)));
   return { ready, unmapped: [...up.difference(mapped)], down };
 }
+
+const hostsIn = (entries: { host: string }[]) => new Set(entries.map(({ host }) => host));
 
 /** Those of the hosts that are mapped to their cell, and maybe others that are. */
 async function mappedOf(

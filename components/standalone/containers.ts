@@ -111,7 +111,7 @@ function container(
       healthcheck: {
         tests: healthcheck.test,
         interval: `${healthcheck.intervalSeconds}s`,
-        timeout: "15s",
+        timeout: `${healthcheck.timeoutSeconds}s`,
         retries: 3,
         startPeriod: "1m0s",
       },

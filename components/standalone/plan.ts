@@ -30,7 +30,7 @@ export interface ServicePlan {
   environment: Record<string, string>;
   check: Check;
   /** The check as docker runs it. */
-  healthcheck: { test: string[]; intervalSeconds: number };
+  healthcheck: { test: string[]; intervalSeconds: number; timeoutSeconds: number };
   /** Whether others wait for this service's health check. */
   gates: boolean;
   /** Seconds a service gets to end by itself. */
@@ -152,7 +152,7 @@ function nodeAddress(settings: Settings): string | undefined {
     ?.external?.address;
 }
 
-/** Services that others wait for; they are checked often, because a start waits for the next check. */
+/** Services that others wait for: docker asks often, because a start waits until it has. */
 const GATES: readonly ServiceName[] = ["mariadb", "rabbitmq", "ovn-nb-db", "ovn-sb-db"];
 
 /** Services that start without the message bus; nova-api connects when it first sends. */
@@ -181,8 +181,10 @@ function environmentOf(
 }
 
 function healthcheckOf(name: ServiceName, tls: boolean): ServicePlan["healthcheck"] {
-  return {
-    test: ["CMD", ...checkCommand(checkOf(name, tls))],
-    intervalSeconds: GATES.includes(name) ? 2 : 30,
-  };
+  const check = checkCommand(checkOf(name, tls));
+  const once = { test: ["CMD", ...check], intervalSeconds: 30, timeoutSeconds: 15 };
+  if (!GATES.includes(name)) return once;
+  // The script takes its time once the service is well, which counts.
+  const test = ["CMD", "/usr/lib/overcloud/bin/check-seldom", ...check];
+  return { test, intervalSeconds: 2, timeoutSeconds: 45 };
 }

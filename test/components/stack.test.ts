@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import path from "node:path";
 import { before, describe, it } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
@@ -467,19 +468,21 @@ describe("a stack whose APIs speak TLS", () => {
         return different.length > 0 ? [`${key.split(" ")[1]}: ${different.sort().join(" ")}`] : [];
       });
       const onNode = "standalone" in raw;
+      const computes =
+        "compute" in raw
+          ? ["compute-0: envs", "compute-1: envs", "compute-parent: envs uploads"]
+          : ["compute-0: uploads", "compute-1: uploads"];
       assert.deepEqual(
         changed.filter((each) => !/^(ca-certificate|wait-for|access-files)/.test(each)).sort(),
         onNode
           ? [
-              "compute-0: uploads",
-              "compute-1: uploads",
+              ...computes,
               "controller-0-seed: name",
               "controller-0-seed: stdin",
               "controller-0: cloudinit",
             ]
           : [
-              "compute-0: uploads",
-              "compute-1: uploads",
+              ...computes,
               "glance: healthcheck uploads",
               "keystone: healthcheck uploads",
               "neutron-server: healthcheck uploads",
@@ -789,7 +792,9 @@ describe("computes that share memory", () => {
     assert.equal(parentType(parent), "overcloud:index:ComputeParent");
     const { inputs } = parent;
     assert.equal(inputs["name"], "lab-compute-parent");
-    assert.deepEqual(inputs["envs"], ["OVERCLOUD_NETWORKING=ovn", "OVERCLOUD_SHARING=forked"]);
+    const [files, ...environment] = inputs["envs"] as string[];
+    assert.match(files ?? "", /^OVERCLOUD_FILES=\/run\/overcloud-parent\/[0-9a-f]{16}$/);
+    assert.deepEqual(environment, ["OVERCLOUD_NETWORKING=ovn", "OVERCLOUD_SHARING=forked"]);
     assert.deepEqual(
       [inputs["networkMode"], inputs["pidMode"], inputs["cgroupnsMode"]],
       ["none", "host", "host"],
@@ -817,15 +822,48 @@ describe("computes that share memory", () => {
     }
   });
 
-  it("are forked from what knows their intervals, and none of their credentials", async () => {
+  it("are forked from what knows their intervals and reads none of their credentials", async () => {
     const compute = { sharing: "forked", reportIntervalSeconds: 30, downTimeSeconds: 120 };
     const { the } = await deploy({ compute });
     const { inputs } = the(CONTAINER, "compute-parent");
-    const [upload, ...more] = inputs["uploads"] as { file: string; content: string }[];
+    const uploads = inputs["uploads"] as { file: string; content: string }[];
+    const [own, ...more] = uploads.filter(({ file }) => file.startsWith("/etc/"));
     assert.deepEqual(more, []);
-    assert.equal(upload?.file, "/etc/nova/nova.conf.d/50-stack.conf");
-    assert.match(upload.content, /^update_resources_interval = 180$/m);
-    for (const secret of EVERY_SECRET) assert.ok(!upload.content.includes(secret));
+    assert.equal(own?.file, "/etc/nova/nova.conf.d/50-stack.conf");
+    assert.match(own.content, /^update_resources_interval = 180$/m);
+    for (const secret of EVERY_SECRET) assert.ok(!own.content.includes(secret));
+  });
+
+  for (const networking of ["ovn", "ovs"]) {
+    it(`get from its volume what they would be given one by one, with ${networking}`, async () => {
+      const alone = await shared("none", { networking });
+      const forked = await shared("forked", { networking });
+      const filesOf = ({ inputs }: Registration) =>
+        inputs["uploads"] as { file: string; content: string }[];
+      const compute = forked.the(CONTAINER, "compute-1");
+      assert.equal(filesOf(compute), undefined);
+      assert.ok(compute.secrets.includes("envs"));
+      const folder = (compute.inputs["envs"] as string[])
+        .find((each) => each.startsWith("OVERCLOUD_FILES="))
+        ?.slice("OVERCLOUD_FILES=".length);
+      const [{ containerPath } = assert.fail()] = compute.inputs["volumes"] as Record<
+        string,
+        string
+      >[];
+      assert.equal(path.dirname(folder ?? ""), containerPath);
+      const given = filesOf(forked.the(CONTAINER, "compute-parent"))
+        .filter(({ file }) => file.startsWith(`${folder}/`))
+        .map((each) => ({ ...each, file: each.file.slice(folder?.length) }));
+      assert.deepEqual(given, filesOf(alone.the(CONTAINER, "compute-1")));
+    });
+  }
+
+  it("are made anew where these are others", async () => {
+    const environmentAt = async (reportIntervalSeconds: number) => {
+      const compute = { sharing: "forked", reportIntervalSeconds, downTimeSeconds: 120 };
+      return (await deploy({ compute })).the(CONTAINER, "compute-1").inputs["envs"];
+    };
+    assert.notDeepEqual(await environmentAt(10), await environmentAt(30));
   });
 
   it("have no parent where there is nothing to fork, or nothing shared", async () => {
@@ -846,7 +884,7 @@ describe("computes that share memory", () => {
     const [none, merged] = await Promise.all([shared("none"), shared("merged")]);
     const identity = ({ inputs }: Registration) => [
       inputs["hostname"],
-      (inputs["envs"] as string[]).filter((entry) => !entry.includes("SHARING")),
+      (inputs["envs"] as string[]).filter((entry) => !/SHARING|FILES/.test(entry)),
     ];
     for (const name of ["compute-0", "compute-1"]) {
       assert.deepEqual(identity(merged.the(CONTAINER, name)), identity(none.the(CONTAINER, name)));

@@ -68,6 +68,25 @@ describe("waiting for computes", { concurrency: true }, () => {
       assert.deepEqual(cloud.changes(), []);
     }));
 
+  it("asks for more than services once these are up", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      const service = cloud.services.pop()!;
+      const reports: string[] = [];
+      const waiting = perform(
+        waitForComputes,
+        { ...argsOf(cloud), computes: 2 },
+        { report: (line) => reports.push(line) },
+      );
+      while (reports.length === 0) await sleep(10);
+      const others = () =>
+        cloud.requests.filter((each) => /agents|resource_providers|hypervisors/.test(each));
+      assert.deepEqual(others(), []);
+      cloud.services.push(service);
+      await waiting;
+      assert.equal(others().length, 3);
+    }));
+
   it("lists all hypervisors once, and asks for a few that are missing one by one", () =>
     withCloud(async (cloud) => {
       cloud.addComputes(20);

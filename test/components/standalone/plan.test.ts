@@ -81,7 +81,12 @@ describe("the plan of the control plane", () => {
         gates.map(({ name }) => name as string).sort(),
         ["mariadb", "rabbitmq", ...(networking === "ovn" ? ["ovn-nb-db", "ovn-sb-db"] : [])].sort(),
       );
-      for (const { healthcheck } of gates) assert.ok(healthcheck.intervalSeconds <= 5);
+      for (const { healthcheck } of gates) {
+        assert.ok(healthcheck.intervalSeconds <= 5);
+        // Which waits 28 s before it looks.
+        assert.equal(healthcheck.test[1], "/usr/lib/overcloud/bin/check-seldom");
+        assert.ok(healthcheck.timeoutSeconds > 28 + 10);
+      }
     });
 
     it(`checks each API on the port it publishes (${networking})`, () => {
