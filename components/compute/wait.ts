@@ -94,8 +94,9 @@ export const waitForComputes: Action<WaitForComputesArgs> = async (args, context
       const held = wanted.filter((host) => down.has(host));
       missing = wanted.filter((host) => !ready.has(host) && !down.has(host));
       const up = wanted.length - missing.length - held.length;
-      if (up !== reported) context.report(`${up} of ${wanted.length} computes up`);
-      reported = up;
+      // Fewer once more is asked of them, or where one ends and starts again: it is the last ones that are waited for.
+      if (up > reported) context.report(`${up} of ${wanted.length} computes up`);
+      reported = Math.max(up, reported);
       if (missing.length === 0) {
         if (held.length > 0) {
           context.report(

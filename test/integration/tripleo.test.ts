@@ -66,7 +66,8 @@ let cloud: OpenStackClient;
 async function settings(): Promise<Record<string, string | number>> {
   const { disk, kernel, initrd, cmdline } = await nodeImageOf(project);
   const nodes = ["undercloud", "controller", "compute"].flatMap((role): [string, number][] => [
-    [`libvirt.nodes.${role}.vcpus`, 1],
+    // Emulated, five steps run there at a time.
+    [`libvirt.nodes.${role}.vcpus`, role === "undercloud" ? 2 : 1],
     [`libvirt.nodes.${role}.memoryMb`, 512],
     [`libvirt.nodes.${role}.diskGb`, 2],
   ]);

@@ -87,6 +87,25 @@ describe("waiting for computes", { concurrency: true }, () => {
       assert.equal(others().length, 3);
     }));
 
+  it("does not count backwards when it asks for more", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(3);
+      const late = cloud.services.pop()!;
+      const unmapped = cloud.hypervisors.splice(0, 2);
+      const reports: string[] = [];
+      const waiting = perform(
+        waitForComputes,
+        { ...argsOf(cloud), computes: 3 },
+        { report: (line) => reports.push(line) },
+      );
+      while (reports.length === 0) await sleep(10);
+      cloud.services.push(late);
+      while (!cloud.requests.some((each) => each.includes("os-hypervisors"))) await sleep(10);
+      cloud.hypervisors.push(...unmapped);
+      await waiting;
+      assert.deepEqual(reports, ["2 of 3 computes up", "3 of 3 computes up"]);
+    }));
+
   it("lists all hypervisors once, and asks for a few that are missing one by one", () =>
     withCloud(async (cloud) => {
       cloud.addComputes(20);
