@@ -52,7 +52,7 @@ const NAMED_HOSTS = 10;
 /**
  * Waits until each compute takes servers: service up, mapped to its cell, with resources to offer and a networking agent
  * that is alive. Nova counts one as up for as long as `downTimeSeconds` after its last report; here, one that missed two
- * of them is not: when the message bus was restarted, a report that was under way then holds up all others for a minute.
+ * of them is not: when the message bus was restarted, a report that was under way then holds up all others for three minutes, nova.conf's `rpc_response_timeout`.
  * One that has not reported since its container was started is not either: what it said before was said by another.
  */
 export const waitForComputes: Action<WaitForComputesArgs> = async (args, context) => {
