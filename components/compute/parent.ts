@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { Networking, Settings, Sharing } from "../../config/schema.ts";
 import { NO_NEW_PRIVILEGES, onlyCapabilities } from "../container/confinement.ts";
 import { asSet } from "../container/sets.ts";
 import { uploads, type Files } from "../container/uploads.ts";
+import { digest } from "../digest.ts";
 import { renderIni } from "../ini.ts";
 import { COMPUTE_PARENT_NAME, labelList, labelsOf } from "../names.ts";
 import { novaIntervals } from "./intervals.ts";
@@ -66,7 +66,7 @@ export class ComputeParent extends pulumi.ComponentResource {
     );
     const volume = { volumeName: sockets.name, containerPath: SHARED };
     // Each version has a folder of its own, so that a compute never starts with the next one's.
-    const folder = files.apply((contents) => `${SHARED}/${digest(contents)}`);
+    const folder = files.apply((contents) => `${SHARED}/${digest([JSON.stringify(contents)])}`);
     this.environment = folder.apply((each) => [`OVERCLOUD_FILES=${each}`]);
     new docker.Container(
       resource,
@@ -115,9 +115,4 @@ function below(folder: string, files: Files): Files {
   return Object.fromEntries(
     Object.entries(files).map(([file, content]) => [folder + file, content]),
   );
-}
-
-/** A short text that changes when any of the files does. */
-function digest(files: Files): string {
-  return createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 16);
 }

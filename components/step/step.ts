@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { digest } from "../digest.ts";
 import { PROJECT_DIRECTORY } from "../project.ts";
 import type { Specification } from "./specification.ts";
 
@@ -90,9 +90,4 @@ export class Step extends pulumi.ComponentResource {
     this.result = run.stdout;
     this.registerOutputs({ result: this.result });
   }
-}
-
-/** A short text that changes when any of the values does. */
-function digest(values: string[]): string {
-  return createHash("sha256").update(values.join("\n")).digest("hex").slice(0, 16);
 }

@@ -26,6 +26,14 @@ const startsOf = (starts: Record<string, string>) => [
 const wait = (cloud: FakeOpenStack, computes: number, mapHosts = ["false"], signal?: AbortSignal) =>
   perform(waitForComputes, { ...argsOf(cloud), computes, mapHosts }, signal && { signal });
 
+/** Begins to wait, and collects what is reported meanwhile. */
+function watch(cloud: FakeOpenStack, args: { computes: number; inspectComputes?: string[][] }) {
+  const reports: string[] = [];
+  const report = (line: string) => reports.push(line);
+  const waiting = perform(waitForComputes, { ...argsOf(cloud), ...args }, { report });
+  return { waiting, reports };
+}
+
 /** Waits for two computes of which the second is not there yet; then makes it right, and only then it may end. */
 function waitsFor(
   what: string,
@@ -36,16 +44,10 @@ function waitsFor(
     withCloud(async (cloud) => {
       cloud.addComputes(2);
       const repair = spoil(cloud);
-      const reports: string[] = [];
-      const waiting = perform(
-        waitForComputes,
-        {
-          ...argsOf(cloud),
-          computes: 2,
-          inspectComputes: [startsOf(starts)],
-        },
-        { report: (line) => reports.push(line) },
-      );
+      const { waiting, reports } = watch(cloud, {
+        computes: 2,
+        inspectComputes: [startsOf(starts)],
+      });
       while (reports.length === 0) await sleep(10);
       repair();
       const { result } = await waiting;
@@ -72,12 +74,7 @@ describe("waiting for computes", { concurrency: true }, () => {
     withCloud(async (cloud) => {
       cloud.addComputes(2);
       const service = cloud.services.pop()!;
-      const reports: string[] = [];
-      const waiting = perform(
-        waitForComputes,
-        { ...argsOf(cloud), computes: 2 },
-        { report: (line) => reports.push(line) },
-      );
+      const { waiting, reports } = watch(cloud, { computes: 2 });
       while (reports.length === 0) await sleep(10);
       const others = () =>
         cloud.requests.filter((each) => /agents|resource_providers|hypervisors/.test(each));
@@ -92,12 +89,7 @@ describe("waiting for computes", { concurrency: true }, () => {
       cloud.addComputes(3);
       const late = cloud.services.pop()!;
       const unmapped = cloud.hypervisors.splice(0, 2);
-      const reports: string[] = [];
-      const waiting = perform(
-        waitForComputes,
-        { ...argsOf(cloud), computes: 3 },
-        { report: (line) => reports.push(line) },
-      );
+      const { waiting, reports } = watch(cloud, { computes: 3 });
       while (reports.length === 0) await sleep(10);
       cloud.services.push(late);
       while (!cloud.requests.some((each) => each.includes("os-hypervisors"))) await sleep(10);
@@ -111,12 +103,7 @@ describe("waiting for computes", { concurrency: true }, () => {
       cloud.addComputes(20);
       // A part of its name is that of others.
       const [late] = cloud.hypervisors.splice(1, 1);
-      const reports: string[] = [];
-      const waiting = perform(
-        waitForComputes,
-        { ...argsOf(cloud), computes: 20 },
-        { report: (line) => reports.push(line) },
-      );
+      const { waiting, reports } = watch(cloud, { computes: 20 });
       while (cloud.patterns.length < 2) await sleep(10);
       cloud.hypervisors.push(late!);
       await waiting;
