@@ -164,10 +164,12 @@ export async function leftovers(stack: string, engine?: Engine): Promise<Record<
   };
 }
 
-/** Removes what an interrupted run of the same name left in docker; its state is gone. Images are of use to the next. */
+/**
+ * Removes what an interrupted run of the same name left in docker; its state is gone. Images as well: one of an earlier
+ * commit is none that this run's `destroy` knows of, so that it would seem to leave something behind.
+ */
 async function sweep(stack: string): Promise<void> {
-  const findings = await findInDocker(stack);
-  const removals = await removeAll(findings.filter(({ kind }) => kind !== "image"));
+  const removals = await removeAll(await findInDocker(stack));
   const failed = removals.find(({ failure }) => failure !== undefined);
   if (failed) throw new Error(`${failed.finding.name} can't be removed: ${failed.failure}`);
 }
