@@ -38,6 +38,9 @@ interface Instackenv {
   nodes: (Record<string, string> & { mac?: string[]; ports?: Record<string, string>[] })[];
 }
 
+/** A rule of setup_vlan's. */
+const GONE = ["-d", "10.0.20.0/24", "-j", "ACCEPT"];
+
 const instackenv = async () =>
   JSON.parse(await hosts.read("/home/stack/instackenv.json")) as Instackenv;
 
@@ -200,6 +203,18 @@ describe("the overcloud's playbook over ssh", { timeout: 30 * 60_000 }, () => {
         await hosts.read("/etc/sysctl.d/90-overcloud.conf"),
         /^net\.ipv4\.ip_forward = 1$/m,
       );
+    });
+
+    it("puts back the rule that somebody removed, and no other", async () => {
+      const rules = () => hosts.run("undercloud", "iptables-save", "-t", "filter");
+      const count = (saved: string) => saved.match(/^-A FORWARD /gm)?.length;
+      const before = count(await rules());
+      await hosts.run("undercloud", ...["iptables", "-D", "FORWARD"], ...GONE);
+      assert.equal(changed((await play("setup_vlan")).hosts), 2);
+      const after = await rules();
+      assert.ok(after.includes(`-A FORWARD ${GONE.join(" ")}`), after);
+      assert.equal(count(after), before);
+      assert.equal(changed((await play("setup_vlan")).hosts), 0);
     });
 
     it("puts the hypervisor's key in place, and lets it in", async () => {
