@@ -70,6 +70,7 @@ const computes = new SimulatedComputes(
     connection: controlPlane.computeConnection,
     cloud: controlPlane.cloud,
     mapHosts: controlPlane.mapHosts,
+    unmapHosts: controlPlane.unmapHosts,
     outputDirectory,
     epoch,
     controlPlane,

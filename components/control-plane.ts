@@ -35,6 +35,8 @@ export interface ControlPlane extends pulumi.Resource {
   readonly cloud: CloudReference;
   /** Program that has hosts mapped to their cell that the scheduler passes over, with its arguments. */
   readonly mapHosts: string[];
+  /** Program that has hosts that were taken out mapped like new ones should they come back, where there is a quick one. */
+  readonly unmapHosts?: string[];
   /** Created once the cloud takes computes. */
   readonly ready: pulumi.Resource;
   /** The APIs by name, as this machine reaches them. */

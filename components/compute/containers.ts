@@ -53,3 +53,15 @@ export async function startsOn(
       .map(([host = "", started = ""]) => [host, Date.parse(started)]),
   );
 }
+
+/**
+ * Names of the computes that have a container on any of the docker hosts.
+ * @throws Error, one sentence, where a docker host does not answer
+ */
+export async function hostsWithContainer(
+  programs: readonly string[][],
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const there = await Promise.all(programs.map((program) => startsOn(program, signal)));
+  return new Set(there.flatMap((starts) => [...starts.keys()]));
+}

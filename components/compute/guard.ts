@@ -10,12 +10,16 @@ import {
   type Server,
 } from "../openstack/compute.ts";
 import type { Action } from "../step/action.ts";
+import { hostsWithContainer } from "./containers.ts";
 import { disable, partition, policyOf, reinstate } from "./departure.ts";
+import { indexOf } from "./hosts.ts";
 
 export interface GuardArgs extends CloudReference {
   /** How many computes the stack wants. */
   computes: number;
   scaleDown: Settings["scaleDown"];
+  /** What says which computes have a container; see components/compute/containers.ts. */
+  listComputes: string[][];
   /** File that exists while this step may have disabled computes that stay after all; see components/upkeep. */
   marker: string;
 }
@@ -26,14 +30,23 @@ const UNDO_MS = 6000;
 /** How many servers a message names before it only counts. */
 const NAMED_SERVERS = 5;
 
+export interface Guarded {
+  /** Names of the computes that will leave: those that nova knows, and those that have a container. */
+  leaving: string[];
+  /** When some were found leaving last, ISO 8601; empty before that. */
+  departure: string;
+}
+
 /**
  * Runs before any compute is stopped. Computes that will leave take no new servers from here on; with the policy
  * `refuse`, one that still has servers makes the whole update fail while everything still runs.
  */
-export const guardScaleDown: Action<GuardArgs> = async (args, { report, signal }) => {
+export const guardScaleDown: Action<GuardArgs> = async (args, { previous, report, signal }) => {
+  const there = await hostsWithContainer(args.listComputes, signal);
+  const beyond = [...there].filter((host) => (indexOf(host) ?? 0) >= args.computes);
   if (args.computes === 0 && !existsSync(args.cloudsYaml)) {
     report("no cloud yet that computes could leave");
-    return { leaving: [] };
+    return guarded(beyond, previous);
   }
   const client = await OpenStackClient.connect(args, signal);
   const { staying, leaving } = await partition(client, args.computes);
@@ -63,8 +76,16 @@ export const guardScaleDown: Action<GuardArgs> = async (args, { report, signal }
     throw error;
   }
   await rm(args.marker, { force: true });
-  return { leaving: leaving.map(({ host }) => host) };
+  return guarded([...leaving.map(({ host }) => host), ...beyond], previous);
 };
+
+function guarded(leaving: string[], previous: string): Guarded {
+  const before = previous === "" ? {} : (JSON.parse(previous) as Partial<Guarded>);
+  return {
+    leaving: [...new Set(leaving)].sort(),
+    departure: leaving.length > 0 ? new Date().toISOString() : (before.departure ?? ""),
+  };
+}
 
 async function refuseOccupied(
   client: OpenStackClient,

@@ -7,15 +7,18 @@ import { novaServices, servers, type NovaService, type Server } from "../opensta
 import { agents, type Agent } from "../openstack/network.ts";
 import { removeProvider, resourceProviders } from "../openstack/placement.ts";
 import type { Action, ActionContext } from "../step/action.ts";
-import { startsOn } from "./containers.ts";
+import { hostsWithContainer } from "./containers.ts";
 import { disable, policyOf } from "./departure.ts";
 import { hostsOf } from "./hosts.ts";
+import { changeMapping } from "./mapping.ts";
 
 export interface DeregisterArgs extends CloudReference {
   /** How many computes there were. */
   computes: number;
   /** What says which of them have a container; see components/compute/containers.ts. */
   inspectComputes: string[][];
+  /** Program that has them mapped like new ones should they come back, with its arguments. */
+  unmapHosts?: string[];
 }
 
 /** How many computes are taken out at a time. */
@@ -33,10 +36,8 @@ interface Traces {
  * does a control plane that is gone: there is nothing left to take them out of. One that can't be taken out keeps no other.
  */
 export const deregister: Action<DeregisterArgs> = async (args, context) => {
-  const there = await Promise.all(
-    args.inspectComputes.map((program) => startsOn(program, context.signal)),
-  );
-  const gone = hostsOf(args.computes).filter((host) => there.every((starts) => !starts.has(host)));
+  const there = await hostsWithContainer(args.inspectComputes, context.signal);
+  const gone = hostsOf(args.computes).filter((host) => !there.has(host));
   if (gone.length === 0) return { removed: [] };
   let client: OpenStackClient;
   try {
@@ -68,7 +69,10 @@ export const deregister: Action<DeregisterArgs> = async (args, context) => {
   }
   // nova has removed them with the services, unless that failed.
   const left = (await resourceProviders(client)).filter(({ name }) => out.has(name));
-  await settle(left.map(({ uuid }) => removeProvider(client, uuid)));
+  await settle([
+    ...left.map(({ uuid }) => removeProvider(client, uuid)),
+    ...(args.unmapHosts && out.size > 0 ? [changeMapping(args.unmapHosts, context)] : []),
+  ]);
   if (failures.length > 0) throw new Error(failures.join("; "));
   return { removed: leaving.map(({ host }) => host) };
 };

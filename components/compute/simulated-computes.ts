@@ -11,6 +11,7 @@ import type { CloudReference } from "../openstack/session.ts";
 import { Step, stepCommand } from "../step/step.ts";
 import type { ComputeConnection } from "./connection.ts";
 import { inspectComputes, listComputes } from "./containers.ts";
+import type { Guarded } from "./guard.ts";
 import { COMPUTE_CAPABILITIES, ComputeParent, sharingEnvironment } from "./parent.ts";
 import { DEPLOYED_MARKER, GUARD_MARKER } from "../upkeep/epoch.ts";
 import { planComputes, type ComputePlan } from "./plan.ts";
@@ -32,6 +33,8 @@ export interface SimulatedComputesArgs {
   cloud: CloudReference;
   /** Program that has hosts mapped to their cell that the scheduler passes over, with its arguments. */
   mapHosts: string[];
+  /** Program that has hosts that were taken out mapped like new ones should they come back, where there is one. */
+  unmapHosts?: string[] | undefined;
   /** Folder for what the stack writes for its user. */
   outputDirectory: string;
   /** Changes when waiting and checking has to be done again; see components/upkeep. */
@@ -56,9 +59,8 @@ const readyTimeout = (computes: number) => 180 + 10 * computes;
 const deregisterTimeout = (computes: number) => 600 + 10 * computes;
 
 /**
- * The simulated computes: one container each, and one registration for all of a number of them, which is made anew with another number:
- * when the one of before is removed, it takes the computes that have gone out of the cloud. The containers depend on it, so Pulumi
- * stops them first.
+ * The simulated computes: one container each, and one registration for all of them, which is made anew when some leave: when the one
+ * of before is removed, it takes the computes that have gone out of the cloud. The containers depend on it, so Pulumi stops them first.
  */
 export class SimulatedComputes extends pulumi.ComponentResource {
   /** What the cloud says of them once all are up. */
@@ -83,11 +85,13 @@ export class SimulatedComputes extends pulumi.ComponentResource {
             ...cloud,
             computes: settings.computes,
             scaleDown: settings.scaleDown,
+            listComputes: listComputes(stack, settings.hosts),
             marker: `${args.outputDirectory}/${GUARD_MARKER}`,
           },
           timeoutSeconds: 120,
         },
         rerunOn: [args.epoch],
+        previous: true,
       },
       { parent: this },
     );
@@ -99,7 +103,8 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         : undefined;
     const plan = planComputes(settings, stack, args.placed);
     const parents = this.#parents(plan, args, dockerHosts);
-    const registration = this.#registration(args, directory);
+    const departure = guard.result.apply((json) => (JSON.parse(json) as Guarded).departure);
+    const registration = this.#registration(args, directory, departure);
     const containers = untraced(() =>
       plan.map((compute) => {
         const { provider, dependsOn = [] } = dockerHosts?.placeOf(compute.dockerHost) ?? {};
@@ -137,8 +142,9 @@ export class SimulatedComputes extends pulumi.ComponentResource {
 
   /** One for all: with one for each, a start of hundreds writes Pulumi's state twice as often, and it grows with their number. */
   #registration(
-    { cloud, controlPlane, settings, stack }: SimulatedComputesArgs,
+    { cloud, controlPlane, settings, stack, unmapHosts }: SimulatedComputesArgs,
     directory: string,
+    departure: pulumi.Output<string>,
   ): command.local.Command {
     return new command.local.Command(
       "registration",
@@ -150,10 +156,11 @@ export class SimulatedComputes extends pulumi.ComponentResource {
             ...cloud,
             computes: settings.computes,
             inspectComputes: listComputes(stack, settings.hosts),
+            ...(unmapHosts && { unmapHosts }),
           },
           timeoutSeconds: deregisterTimeout(settings.computes),
         },
-        replaceOn: [String(settings.computes)],
+        replaceOn: [departure],
       }),
       { parent: this, deletedWith: controlPlane },
     );

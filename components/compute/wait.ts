@@ -1,6 +1,5 @@
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { execa } from "execa";
 import { OpenStackClient } from "../openstack/client.ts";
 import type { CloudReference } from "../openstack/session.ts";
 import { hypervisors, novaServices } from "../openstack/compute.ts";
@@ -10,6 +9,7 @@ import type { Action, ActionContext } from "../step/action.ts";
 import { startsOn } from "./containers.ts";
 import { policyOf, reinstate } from "./departure.ts";
 import { hostsOf } from "./hosts.ts";
+import { changeMapping } from "./mapping.ts";
 
 export interface WaitForComputesArgs extends CloudReference {
   computes: number;
@@ -88,7 +88,7 @@ export const waitForComputes: Action<WaitForComputesArgs> = async (args, context
       if (unmapped.length === 0) patience = Date.now() + MAPPING_PATIENCE_MS;
       if (Date.now() > patience) {
         // A compute that was removed before comes back as the same record, which nova counts as mapped still.
-        await mapHosts(args.mapHosts, context);
+        await changeMapping(args.mapHosts, context);
         patience = Date.now() + MAPPING_PATIENCE_MS;
       }
       const held = wanted.filter((host) => down.has(host));
@@ -114,17 +114,6 @@ export const waitForComputes: Action<WaitForComputesArgs> = async (args, context
     throw error;
   }
 };
-
-async function mapHosts(argv: string[], { report, signal }: ActionContext): Promise<void> {
-  const [program = "", ...rest] = argv;
-  const { failed, all } = await execa(program, rest, {
-    all: true,
-    reject: false,
-    stdin: "ignore",
-    cancelSignal: signal,
-  });
-  if (failed) report(`hosts could not be mapped to their cell: ${all.split("\n").at(-1)}`);
-}
 
 /** When the computes' containers were started; those of whom docker says so. */
 async function startsOf(

@@ -41,6 +41,7 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
   readonly access: AccessFiles;
   readonly cloud: CloudReference;
   readonly mapHosts: string[];
+  readonly unmapHosts: string[];
   readonly ready: Step;
   readonly endpoints: Record<string, string>;
   readonly nodes: Record<string, NodeOutput>;
@@ -126,6 +127,7 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
       ? placeOnNode({ ...placed, machines, topology, domainType, parent: this })
       : placeInContainers({ ...placed, networkName: this.networkName, parent: this });
     this.mapHosts = services.mapHosts;
+    this.unmapHosts = services.mapHosts;
 
     this.ready = new Step(
       "wait-for-apis",

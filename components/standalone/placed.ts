@@ -25,13 +25,13 @@ export interface Placed {
 }
 
 /**
- * The program that has the scheduler map hosts to their cell that came back, as the database's machine runs it. The scheduler passes
- * over whoever is marked as mapped, so that mark is taken from those that are not. `nova-manage` maps them itself, but takes a busy
- * machine ten seconds to start.
+ * The program that has the scheduler map hosts to their cell that came back, or will, as the database's machine runs it. The scheduler
+ * passes over whoever is marked as mapped, so that mark is taken from those that are not, from records of removed ones as well: nova
+ * restores those. `nova-manage` maps hosts itself, but takes a busy machine ten seconds to start.
  */
 export const MAP_HOSTS = [
   "mariadb",
   "--execute",
   "UPDATE nova.compute_nodes AS node LEFT JOIN nova_api.host_mappings AS mapping ON mapping.host = node.host" +
-    " SET node.mapped = 0 WHERE node.deleted = 0 AND mapping.id IS NULL",
+    " SET node.mapped = 0 WHERE mapping.id IS NULL",
 ];

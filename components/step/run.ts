@@ -41,6 +41,8 @@ export async function runStep(specificationText: string): Promise<unknown> {
     },
     signal,
     readInput: () => text(process.stdin),
+    // Pulumi's name for it.
+    previous: process.env["PULUMI_COMMAND_STDOUT"] ?? "",
     run: (program) => {
       log.write(`${new Date().toISOString()} $ ${program.argv.join(" ")}\n`);
       const end = program.signal ? AbortSignal.any([signal, program.signal]) : signal;

@@ -23,6 +23,8 @@ export interface StepArgs {
   rerunOn?: pulumi.Input<string[]>;
   /** The step is removed, and made anew, when any of these changes or is removed itself to be made anew. */
   replaceOn?: pulumi.Input<string>[];
+  /** Whether `run` is told its result of the time before. Default false. */
+  previous?: boolean;
   /** Whether what it prints goes to Pulumi as progress. Default true; false for a command whose result is secret. */
   progress?: boolean;
   /** Whether its result is secret; then nothing that it prints goes to Pulumi as progress. Default false. */
@@ -67,8 +69,8 @@ export function stepCommand(name: string, args: StepArgs): command.local.Command
     ...(args.rerunOn && {
       environment: { OVERCLOUD_RERUN_ON: pulumi.output(args.rerunOn).apply(digest) },
     }),
-    // Output of a run is never handed to the next: it would grow the environment without bound.
-    addPreviousOutputInEnv: false,
+    // What a run printed may be more than an environment holds.
+    addPreviousOutputInEnv: args.previous ?? false,
     logging: args.progress === false || args.secretResult ? "none" : "stderr",
   };
 }

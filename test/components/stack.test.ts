@@ -47,6 +47,7 @@ const outputs = (type: string, name: string): Record<string, unknown> => {
   if (name === "wait-for-computes") {
     return { stdout: '{"registered":1,"names":["compute-0"]}' };
   }
+  if (name === "scale-down-guard") return { stdout: '{"leaving":[],"departure":""}' };
   return { stdout: "" };
 };
 
@@ -60,7 +61,12 @@ function deploy(raw: Record<string, unknown> = {}, preview = false): ReturnType<
   return stack;
 }
 
-async function build(raw: Record<string, unknown>, preview: boolean, epoch = "1") {
+async function build(
+  raw: Record<string, unknown>,
+  preview: boolean,
+  epoch = "1",
+  results: Record<string, unknown> = {},
+) {
   const settings = settingsOf({ names: "lab", computes: 2, ...raw });
   const { resources, value } = await record(
     preview,
@@ -90,6 +96,7 @@ async function build(raw: Record<string, unknown>, preview: boolean, epoch = "1"
           connection: controlPlane.computeConnection,
           cloud: controlPlane.cloud,
           mapHosts: controlPlane.mapHosts,
+          unmapHosts: controlPlane.unmapHosts,
           outputDirectory,
           epoch,
           controlPlane,
@@ -98,7 +105,8 @@ async function build(raw: Record<string, unknown>, preview: boolean, epoch = "1"
       );
       return { seed, controlPlane, computes };
     },
-    outputs,
+    (type, name) =>
+      name in results ? { stdout: JSON.stringify(results[name]) } : outputs(type, name),
   );
   const of = (type: string) => resources.filter((each) => each.type === type);
   const the = (type: string, name: string) =>
@@ -397,10 +405,15 @@ for (const preview of [true, false]) {
         assert.equal(specification?.key, "delete");
         assert.equal(specification.action, "compute/deregister");
         const { inspectComputes, ...args } = specification.args ?? {};
-        assert.deepEqual(args, { cloudsYaml: "/out/lab/clouds.yaml", cloud: "lab", computes: 2 });
+        assert.deepEqual(args, {
+          cloudsYaml: "/out/lab/clouds.yaml",
+          cloud: "lab",
+          computes: 2,
+          unmapHosts: stack.controlPlane.mapHosts,
+        });
         assert.match(JSON.stringify(inspectComputes), /docker ps --all .*role=simulated-compute/);
-        // Made anew with another number of computes: what removes those that go is the removal of the one before.
-        assert.deepEqual(registration.inputs["triggers"], ["2"]);
+        const [departure] = registration.inputs["triggers"] as unknown[];
+        assert.ok(preview ? isUnknown(departure) : departure === "");
       });
 
       it("has steps that the runner takes, with names of their own and no argument from secrets", () => {
@@ -412,7 +425,8 @@ for (const preview of [true, false]) {
             assert.ok(!each.secrets.includes(key), `${each.name} ${key}`);
           }
           assert.deepEqual(each.inputs["interpreter"], ["node", "components/step/run.ts"]);
-          assert.equal(each.inputs["addPreviousOutputInEnv"], false);
+          const told = each.inputs["addPreviousOutputInEnv"];
+          assert.equal(told, each.name === "scale-down-guard", each.name);
           return specifications[0]?.name;
         });
         assert.equal(new Set(names).size, of(COMMAND).length);
@@ -576,13 +590,16 @@ describe("the number of computes", () => {
   };
 
   for (const count of [0, 1, 5]) {
-    it(`is the number of containers, and what the registration is made anew for: ${count}`, async () => {
+    it(`is the number of containers, and what steps are told: ${count}`, async () => {
       const { own, containers, the } = await computesOf(count);
       assert.equal(containers, count);
       assert.equal(own.length, count);
-      assert.deepEqual(the(COMMAND, "registration").inputs["triggers"], [String(count)]);
+      const [deregister] = specificationsOf(the(COMMAND, "registration"));
+      assert.equal(deregister?.args["computes"], count);
       const [guard] = specificationsOf(the(COMMAND, "scale-down-guard"));
-      assert.deepEqual(guard?.args, {
+      const { listComputes, ...args } = guard?.args ?? {};
+      assert.deepEqual(listComputes, deregister.args["inspectComputes"]);
+      assert.deepEqual(args, {
         cloudsYaml: "/out/lab/clouds.yaml",
         cloud: "lab",
         computes: count,
@@ -593,6 +610,16 @@ describe("the number of computes", () => {
       assert.equal(wait?.args["computes"], count);
     });
   }
+
+  it("has the registration, whose removal takes computes out, made anew when some leave and not otherwise", async () => {
+    const triggers = async (computes: number, departure: string) => {
+      const guarded = { "scale-down-guard": { leaving: [], departure } };
+      const { the } = await build({ computes }, false, "1", guarded);
+      return the(COMMAND, "registration").inputs["triggers"];
+    };
+    assert.deepEqual(await triggers(3, "then"), await triggers(1, "then"));
+    assert.notDeepEqual(await triggers(1, "now"), await triggers(1, "then"));
+  });
 
   it("does not take their stack from errors of whatever comes after", async () => {
     const limit = Error.stackTraceLimit;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { Agent, get, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { novaServices } from "../../components/openstack/compute.ts";
 import { resourceProviders } from "../../components/openstack/placement.ts";
@@ -277,11 +277,17 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
   });
 
   it("takes a removed index back, and evacuates its servers when told to", async () => {
+    const { cloudsYaml } = await stack.outputs();
+    const log = join(dirname(cloudsYaml), "logs/deregister-computes.log");
+    const removals = () => readFileSync(log, "utf8").split("is done\n").length;
+    const before = removals();
     await stack.configure({ computes: 2 });
     await stack.up();
+    assert.equal(removals(), before, "nobody left");
     const moved = await cloudOf.boot(cloud, "moved", "compute-1");
     await stack.configure({ computes: 1, scaleDown: "evacuate" });
     await stack.up();
+    assert.equal(removals(), before + 1);
     await cloudOf.settled(cloud, moved.id, "ACTIVE", "compute-0");
     await cloudOf.wired(cloud, moved.id, container("compute-0"), "compute-0");
     cloudOf.expectKnown(await known(), ["compute-0"]);

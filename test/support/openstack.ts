@@ -719,6 +719,7 @@ export async function perform<Args>(
     report: (line) => reports.push(line),
     signal: AbortSignal.timeout(20_000),
     readInput: () => Promise.resolve(""),
+    previous: "",
     run: ({ argv }) => Promise.reject(new Error(`nothing runs ${argv.join(" ")} here`)),
     ...context,
   });

@@ -1,14 +1,24 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { leavingReason } from "../../../components/compute/departure.ts";
-import { guardScaleDown } from "../../../components/compute/guard.ts";
+import { guardScaleDown, type Guarded } from "../../../components/compute/guard.ts";
 import { withCloud, perform, type FakeOpenStack } from "../../support/openstack.ts";
 
 type Policy = "refuse" | "evacuate" | "delete";
 
-const guard = (cloud: FakeOpenStack, computes: number, scaleDown: Policy = "refuse") =>
-  perform(guardScaleDown, { ...cloud.cloud, computes, scaleDown, marker: cloud.marker });
+const guard = (
+  cloud: FakeOpenStack,
+  computes: number,
+  scaleDown: Policy = "refuse",
+  { listComputes = [], previous = "" }: { listComputes?: string[][]; previous?: string } = {},
+) =>
+  perform(
+    guardScaleDown,
+    { ...cloud.cloud, computes, scaleDown, listComputes, marker: cloud.marker },
+    { previous },
+  ).then(({ result, ...rest }) => ({ ...rest, result: result as Guarded }));
 
 const refusal = (cloud: FakeOpenStack, computes: number) =>
   guard(cloud, computes).then(
@@ -35,7 +45,7 @@ describe("before computes are removed", { concurrency: true }, () => {
         cloud.addComputes(4);
         cloud.addServer("stays", "compute-0");
         const { result } = await guard(cloud, 2, policy);
-        assert.deepEqual(result, { leaving: ["compute-2", "compute-3"] });
+        assert.deepEqual(result.leaving, ["compute-2", "compute-3"]);
         assert.deepEqual(states(cloud), {
           "compute-0": ENABLED,
           "compute-1": ENABLED,
@@ -49,13 +59,56 @@ describe("before computes are removed", { concurrency: true }, () => {
       }));
   }
 
+  it("those that leave are told, also where nova does not know them, on any docker host", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(3);
+      const listComputes = [
+        ["printf", "compute-0\\ncompute-2\\ncompute-10\\n"],
+        ["echo", "compute-3"],
+        ["true"],
+      ];
+      const { result } = await guard(cloud, 2, "refuse", { listComputes });
+      assert.deepEqual(result.leaving, ["compute-10", "compute-2", "compute-3"]);
+      assert.equal(cloud.changes().length, 1);
+    }));
+
+  it("it is told when some left last, by what was told before while none does", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      const began = new Date().toISOString();
+      const { result: first } = await guard(cloud, 1);
+      assert.ok(first.departure >= began && first.departure <= new Date().toISOString());
+      const previous = JSON.stringify(first);
+      const { result: none } = await guard(cloud, 2, "refuse", { previous });
+      assert.deepEqual(none, { leaving: [], departure: first.departure });
+      await sleep(2);
+      const { result: again } = await guard(cloud, 1, "refuse", { previous });
+      assert.notEqual(again.departure, first.departure);
+      // As steps of before this was told have it.
+      const { result: old } = await guard(cloud, 2, "refuse", { previous: '{"leaving":[]}' });
+      assert.equal(old.departure, "");
+    }));
+
+  it("nothing happens where docker does not say which there are", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(2);
+      await assert.rejects(
+        guard(cloud, 1, "refuse", {
+          listComputes: [["sh", "-c", "echo no daemon >&2; exit 1"]],
+        }),
+        /^Error: docker does not say which computes have a container: no daemon$/,
+      );
+      assert.deepEqual(cloud.changes(), []);
+    }));
+
   it("nothing happens while none leaves, and with none there at all", () =>
     withCloud(async (cloud) => {
-      assert.deepEqual((await guard(cloud, 3)).result, { leaving: [] });
+      const nobody = { leaving: [], departure: "" };
+      assert.deepEqual((await guard(cloud, 3)).result, nobody);
       cloud.addComputes(3);
       cloud.addServer("a", "compute-2");
-      assert.deepEqual((await guard(cloud, 3)).result, { leaving: [] });
-      assert.deepEqual((await guard(cloud, 10)).result, { leaving: [] });
+      assert.deepEqual((await guard(cloud, 3)).result, nobody);
+      assert.deepEqual((await guard(cloud, 10)).result, nobody);
       assert.deepEqual(cloud.changes(), []);
     }));
 
@@ -274,9 +327,10 @@ describe("without a control plane", () => {
           ...nowhere,
           computes,
           scaleDown: "refuse",
+          listComputes: [["echo", "compute-0"]],
           marker: cloud.marker,
         });
-      assert.deepEqual((await without(0)).result, { leaving: [] });
+      assert.deepEqual(((await without(0)).result as Guarded).leaving, ["compute-0"]);
       await assert.rejects(without(1), /ENOENT/);
       assert.ok(!existsSync(cloud.marker));
     }));

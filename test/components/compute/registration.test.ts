@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
@@ -157,6 +158,28 @@ describe("a removed compute", { concurrency: true }, () => {
       );
     }));
 
+  it("is no longer taken for mapped once it is out, and out all the same where that fails", () =>
+    withCloud(async (cloud) => {
+      cloud.addComputes(3);
+      const mark = `${cloud.marker}-unmapped`;
+      const removed = async (gone: string[], unmapHosts: string[]) => {
+        const inspectComputes = [containersOf(gone)];
+        const args = { ...cloud.cloud, computes: COMPUTES, inspectComputes, unmapHosts };
+        return await perform(deregister, args);
+      };
+      await removed([], ["touch", mark]);
+      assert.ok(!existsSync(mark));
+      await removed(["compute-2"], ["touch", mark]);
+      assert.ok(existsSync(mark));
+      const { result, reports } = await removed(
+        ["compute-1", "compute-2"],
+        ["sh", "-c", "echo no database >&2; exit 1"],
+      );
+      assert.deepEqual(result, { removed: ["compute-1"] });
+      assert.match(reports.join(), /hosts could not be mapped to their cell: no database/);
+      assert.deepEqual(cloud.traces("compute-1"), NOTHING);
+    }));
+
   it("is tried again while nova still counts something on it", () =>
     withCloud(async (cloud) => {
       cloud.addComputes(2);
@@ -236,6 +259,7 @@ describe("servers on a removed compute", { concurrency: true }, () => {
         ...cloud.cloud,
         computes: 1,
         scaleDown: "evacuate",
+        listComputes: [],
         marker: cloud.marker,
       });
       await removeGone(cloud, ["compute-1", "compute-2"]);

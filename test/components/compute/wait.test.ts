@@ -268,7 +268,13 @@ describe("a compute that is held down", () => {
       };
       cloud.migrations = [evacuated];
       const marker = cloud.marker;
-      await perform(guardScaleDown, { ...cloud.cloud, computes: 2, scaleDown: "refuse", marker });
+      await perform(guardScaleDown, {
+        ...cloud.cloud,
+        computes: 2,
+        scaleDown: "refuse",
+        listComputes: [],
+        marker,
+      });
       assert.equal(cloud.service("compute-1")?.forced_down, true);
       setTimeout(() => (evacuated.status = "completed"), 500);
       const { result } = await wait(cloud, 2);

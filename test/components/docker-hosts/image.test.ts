@@ -24,6 +24,7 @@ describe("an image on another docker host", () => {
     report: (line) => reports.push(line),
     signal: AbortSignal.timeout(20_000),
     readInput: () => Promise.resolve(`${IMAGE}\n`),
+    previous: "",
     run: () => assert.fail("no program is run by the step"),
   });
 

@@ -399,6 +399,18 @@ describe("steps", { concurrency: 8 }, () => {
       assert.ok(!(logOf(directory) + stderr).includes(seed));
     });
 
+    it("is told its result of the time before, where Pulumi hands that on", async () => {
+      const guarded = { leaving: [], departure: "2026-01-01T00:00:00.000Z" };
+      const specification = {
+        ...{ name: "probe", timeoutSeconds: 30, directory: folder(), action: "compute/guard" },
+        args: { cloudsYaml: "/none", computes: 0, listComputes: [] },
+      };
+      const told = { env: { PULUMI_COMMAND_STDOUT: JSON.stringify(guarded) } };
+      assert.deepEqual(JSON.parse((await runStep(specification, told)).stdout), guarded);
+      const { stdout } = await runStep(specification);
+      assert.deepEqual(JSON.parse(stdout), { leaving: [], departure: "" });
+    });
+
     it("that nobody knows fails and says so, even by a name that every object has", async () => {
       for (const action of ["standalone/dance", "constructor", "__proto__", ""]) {
         const directory = folder();

@@ -42,6 +42,7 @@ const outputs = (type: string, name: string): Record<string, unknown> => {
   const stdout: Record<string, unknown> = {
     credentials: SEED,
     "harvest-compute": HARVEST,
+    "scale-down-guard": { leaving: [], departure: "" },
     "take-access": { authUrl: "http://10.0.10.12:5000/v3" },
     "wait-for-computes": { registered: 2, names: ["compute-0", "compute-1"] },
   };

@@ -6,7 +6,9 @@ package main
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 
 	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge"
@@ -35,9 +37,23 @@ func main() {
 	info.P.InitLogging(ctx)
 	err := plugin.Main(provider.Name, func(host *plugin.HostClient) (pulumirpc.ResourceProviderServer, error) {
 		bridged := tfbridge.NewProvider(ctx, host, provider.Name, provider.Version, info.P, info, schema)
-		return provider.Remembering(bridged), nil
+		file, author := notes()
+		return provider.Remembering(bridged, file, author), nil
 	})
 	if err != nil {
 		cmdutil.ExitError(err.Error())
 	}
+}
+
+// notes is a file beside the plugin, which is removed with it, and what tells this build of the plugin from others.
+func notes() (file, author string) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", ""
+	}
+	built, err := os.Stat(path)
+	if err != nil {
+		return "", ""
+	}
+	return filepath.Join(filepath.Dir(path), "answers"), fmt.Sprint(built.ModTime().UnixNano(), built.Size())
 }

@@ -58,6 +58,7 @@ func narrowed(ctx context.Context, config *upstream.ProviderConfig) {
 	underneath.Transport = narrowing{underneath.Transport}
 	// It only replaces the client's HTTP client, and fails for none.
 	_ = client.WithHTTPClient(underneath)(docker)
+	engine.Store(docker)
 }
 
 // narrowing adds to a request for all containers which one is meant, where a call is about one.
