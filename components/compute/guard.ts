@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
+import { z } from "zod";
 import type { Settings } from "../../config/schema.ts";
 import { OpenStackClient } from "../openstack/client.ts";
 import type { CloudReference } from "../openstack/session.ts";
@@ -30,12 +31,17 @@ const UNDO_MS = 6000;
 /** How many servers a message names before it only counts. */
 const NAMED_SERVERS = 5;
 
-export interface Guarded {
+const guarded = z.object({
+  /** How many computes were wanted. */
+  computes: z.number(),
   /** Names of the computes that will leave: those that nova knows, and those that have a container. */
-  leaving: string[];
-  /** When some were found leaving last, ISO 8601; empty before that. */
-  departure: string;
-}
+  leaving: z.array(z.string()),
+  /** When there were to be fewer last, or others were found leaving; ISO 8601, empty before that. */
+  departure: z.string(),
+});
+
+/** What the guard tells. */
+export type Guarded = z.output<typeof guarded>;
 
 /**
  * Runs before any compute is stopped. Computes that will leave take no new servers from here on; with the policy
@@ -46,7 +52,7 @@ export const guardScaleDown: Action<GuardArgs> = async (args, { previous, report
   const beyond = [...there].filter((host) => (indexOf(host) ?? 0) >= args.computes);
   if (args.computes === 0 && !existsSync(args.cloudsYaml)) {
     report("no cloud yet that computes could leave");
-    return guarded(beyond, previous);
+    return after(previous, args.computes, beyond);
   }
   const client = await OpenStackClient.connect(args, signal);
   const { staying, leaving } = await partition(client, args.computes);
@@ -76,15 +82,32 @@ export const guardScaleDown: Action<GuardArgs> = async (args, { previous, report
     throw error;
   }
   await rm(args.marker, { force: true });
-  return guarded([...leaving.map(({ host }) => host), ...beyond], previous);
+  return after(previous, args.computes, [...leaving.map(({ host }) => host), ...beyond]);
 };
 
-function guarded(leaving: string[], previous: string): Guarded {
-  const before = previous === "" ? {} : (JSON.parse(previous) as Partial<Guarded>);
+/**
+ * With those that are found leaving again, because an update was cut short, nothing departs anew: the removal that takes them out is
+ * under way already, and a second one would only get in its way.
+ */
+function after(previous: string, computes: number, hosts: string[]): Guarded {
+  const before = readPrevious(previous);
+  const leaving = [...new Set(hosts)].sort();
+  const departs =
+    leaving.some((host) => !before.leaving?.includes(host)) || (before.computes ?? 0) > computes;
   return {
-    leaving: [...new Set(leaving)].sort(),
-    departure: leaving.length > 0 ? new Date().toISOString() : (before.departure ?? ""),
+    computes,
+    leaving,
+    departure: departs ? new Date().toISOString() : (before.departure ?? ""),
   };
+}
+
+/** What is not the guard's own, or of a version before, counts for nothing: then what is made anew had nothing to take out. */
+function readPrevious(previous: string): Partial<Guarded> {
+  try {
+    return guarded.partial().parse(JSON.parse(previous));
+  } catch {
+    return {};
+  }
 }
 
 async function refuseOccupied(

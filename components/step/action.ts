@@ -8,7 +8,7 @@ export interface ActionContext {
   signal: AbortSignal;
   /** What the step was given on standard input, where secrets travel; empty if nothing. */
   readInput: () => Promise<string>;
-  /** Its result of the time before, JSON; empty the first time, and for steps that do not ask for it. */
+  /** For steps that ask for it, their result of the time before, JSON; anything the first time. */
   previous: string;
   /**
    * Runs a program whose output goes to the step's log, and ends it with the step.

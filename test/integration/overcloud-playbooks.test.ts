@@ -65,6 +65,7 @@ describe("the overcloud's playbook over ssh", { timeout: 30 * 60_000 }, () => {
     it("can be tried without changing anything", async () => {
       const ended = await hosts.play(["all"], { check: true });
       assert.equal(ended.status, 0, ended.stderr);
+      assert.match(hosts.log(), /iptables -w -t nat -A POSTROUTING -s 10\.0\.10\.0\/24/);
       assert.deepEqual(await hosts.calls(), []);
       const folders = ["/home/stack", "/etc/sysconfig", "/etc/sysctl.d"];
       const since = [

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { leavingReason } from "../../../components/compute/departure.ts";
 import { guardScaleDown, type Guarded } from "../../../components/compute/guard.ts";
 import { withCloud, perform, type FakeOpenStack } from "../../support/openstack.ts";
@@ -72,22 +71,54 @@ describe("before computes are removed", { concurrency: true }, () => {
       assert.equal(cloud.changes().length, 1);
     }));
 
-  it("it is told when some left last, by what was told before while none does", () =>
-    withCloud(async (cloud) => {
-      cloud.addComputes(2);
-      const began = new Date().toISOString();
-      const { result: first } = await guard(cloud, 1);
-      assert.ok(first.departure >= began && first.departure <= new Date().toISOString());
-      const previous = JSON.stringify(first);
-      const { result: none } = await guard(cloud, 2, "refuse", { previous });
-      assert.deepEqual(none, { leaving: [], departure: first.departure });
-      await sleep(2);
-      const { result: again } = await guard(cloud, 1, "refuse", { previous });
-      assert.notEqual(again.departure, first.departure);
-      // As steps of before this was told have it.
-      const { result: old } = await guard(cloud, 2, "refuse", { previous: '{"leaving":[]}' });
-      assert.equal(old.departure, "");
-    }));
+  describe("when some departed last is told", { concurrency: true }, () => {
+    const then = "2026-01-01T00:00:00.000Z";
+    const none = { computes: 2, leaving: [], departure: then };
+    for (const [what, before, computes, anew] of [
+      ["anew when one is found leaving", none, 1, true],
+      [
+        "anew when there are to be fewer, also of those that nobody knows",
+        { ...none, computes: 5 },
+        3,
+        true,
+      ],
+      ["as before when none leaves", none, 2, false],
+      ["as before when there are to be more", none, 3, false],
+      [
+        "as before when the same are found again",
+        { ...none, computes: 1, leaving: ["compute-1"] },
+        1,
+        false,
+      ],
+      [
+        "anew when another is found with them",
+        { ...none, computes: 0, leaving: ["compute-1"] },
+        0,
+        true,
+      ],
+    ] as const) {
+      it(what, () =>
+        withCloud(async (cloud) => {
+          cloud.addComputes(2);
+          const began = new Date().toISOString();
+          const previous = JSON.stringify(before);
+          const { departure } = (await guard(cloud, computes, "refuse", { previous })).result;
+          assert.equal(departure >= began, anew, departure);
+          if (!anew) assert.equal(departure, then);
+        }),
+      );
+    }
+
+    it("as never where what was told before is not known", () =>
+      withCloud(async (cloud) => {
+        cloud.addComputes(2);
+        // The second is of a version before.
+        for (const previous of ["", '{"leaving":[]}', "{}", "another program's"]) {
+          const { result } = await guard(cloud, 2, "refuse", { previous });
+          assert.deepEqual(result, { computes: 2, leaving: [], departure: "" });
+        }
+      }));
+  });
 
   it("nothing happens where docker does not say which there are", () =>
     withCloud(async (cloud) => {
@@ -103,12 +134,12 @@ describe("before computes are removed", { concurrency: true }, () => {
 
   it("nothing happens while none leaves, and with none there at all", () =>
     withCloud(async (cloud) => {
-      const nobody = { leaving: [], departure: "" };
+      const nobody = { computes: 3, leaving: [], departure: "" };
       assert.deepEqual((await guard(cloud, 3)).result, nobody);
       cloud.addComputes(3);
       cloud.addServer("a", "compute-2");
       assert.deepEqual((await guard(cloud, 3)).result, nobody);
-      assert.deepEqual((await guard(cloud, 10)).result, nobody);
+      assert.deepEqual((await guard(cloud, 10)).result, { ...nobody, computes: 10 });
       assert.deepEqual(cloud.changes(), []);
     }));
 

@@ -400,7 +400,7 @@ describe("steps", { concurrency: 8 }, () => {
     });
 
     it("is told its result of the time before, where Pulumi hands that on", async () => {
-      const guarded = { leaving: [], departure: "2026-01-01T00:00:00.000Z" };
+      const guarded = { computes: 0, leaving: [], departure: "2026-01-01T00:00:00.000Z" };
       const specification = {
         ...{ name: "probe", timeoutSeconds: 30, directory: folder(), action: "compute/guard" },
         args: { cloudsYaml: "/none", computes: 0, listComputes: [] },
@@ -408,7 +408,7 @@ describe("steps", { concurrency: 8 }, () => {
       const told = { env: { PULUMI_COMMAND_STDOUT: JSON.stringify(guarded) } };
       assert.deepEqual(JSON.parse((await runStep(specification, told)).stdout), guarded);
       const { stdout } = await runStep(specification);
-      assert.deepEqual(JSON.parse(stdout), { leaving: [], departure: "" });
+      assert.deepEqual(JSON.parse(stdout), { ...guarded, departure: "" });
     });
 
     it("that nobody knows fails and says so, even by a name that every object has", async () => {

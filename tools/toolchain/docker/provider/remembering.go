@@ -17,6 +17,8 @@ type remembering struct {
 	last sync.Map
 	// What updates before this one found, and this one does.
 	notes *notes
+	// Part of each question: an update may still go on with the plugin of before.
+	author string
 	// What docker says of a container.
 	inspect func(ctx context.Context, id string) ([]byte, error)
 }
@@ -32,12 +34,14 @@ type comparison struct {
 // of now or what docker says, and on the provider, which `author` tells from its other versions. The file keeps answers that found no
 // difference, which each update asks for again; where it can't be written, they are kept for one update.
 func Remembering(server pulumirpc.ResourceProviderServer, file, author string) pulumirpc.ResourceProviderServer {
-	return &remembering{ResourceProviderServer: server, notes: readNotes(file, author), inspect: inspection}
+	return &remembering{
+		ResourceProviderServer: server, notes: readNotes(file, author), author: author, inspect: inspection,
+	}
 }
 
 // Diff is asked what differs between what is there and what should be.
 func (r *remembering) Diff(ctx context.Context, request *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
-	asked, err := questionOf(request)
+	asked, err := r.questionOf(request, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -74,10 +78,10 @@ func (r *remembering) Read(ctx context.Context, request *pulumirpc.ReadRequest) 
 		return r.ResourceProviderServer.Read(ctx, request)
 	}
 	// Where the call is to tell its status is another place each time.
-	asked, err := questionOf(&pulumirpc.ReadRequest{
+	asked, err := r.questionOf(&pulumirpc.ReadRequest{
 		Id: request.GetId(), Urn: request.GetUrn(), Name: request.GetName(), Type: request.GetType(),
 		Properties: request.GetProperties(), Inputs: request.GetInputs(), OldViews: request.GetOldViews(),
-	}, said...)
+	}, said)
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +99,16 @@ func (r *remembering) Read(ctx context.Context, request *pulumirpc.ReadRequest) 
 }
 
 // questionOf is a hash of what an answer depends on.
-func questionOf(request proto.Message, more ...byte) (question, error) {
+func (r *remembering) questionOf(request proto.Message, said []byte) (question, error) {
 	bytes, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
 	if err != nil {
 		return question{}, err
 	}
-	return sha256.Sum256(append(bytes, more...)), nil
+	hash := sha256.New()
+	for _, part := range [][]byte{[]byte(r.author), bytes, said} {
+		// Each by its own hash, so that no two questions read alike.
+		sum := sha256.Sum256(part)
+		_, _ = hash.Write(sum[:])
+	}
+	return question(hash.Sum(nil)), nil
 }
