@@ -20,8 +20,10 @@ const stack = new ScratchStack(STACK);
 const container = (host: string) => `${STACK}-${host}`;
 let cloud: OpenStackClient;
 
-const known = () =>
-  cloudOf.known(cloud, (query) => docker("exec", `${STACK}-mariadb`, "mariadb", "-N", "-e", query));
+const inDatabase = (query: string) =>
+  docker("exec", `${STACK}-mariadb`, "mariadb", "-N", "-e", query);
+
+const known = () => cloudOf.known(cloud, inDatabase);
 
 async function identities(): Promise<Record<string, string>> {
   return Object.fromEntries((await resourceProviders(cloud)).map(({ name, uuid }) => [name, uuid]));
@@ -275,8 +277,7 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
     cloudOf.expectKnown(await known(), ["compute-0"]);
     // Nova restores these records; one that counts as mapped would have to be waited for.
     const query = "SELECT COUNT(*) FROM nova.compute_nodes WHERE deleted <> 0 AND mapped <> 0";
-    const count = await docker("exec", `${STACK}-mariadb`, "mariadb", "-N", "-e", query);
-    assert.equal(count.trim(), "0");
+    assert.equal((await inDatabase(query)).trim(), "0");
     await stack.expectNoChanges();
   });
 
