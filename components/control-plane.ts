@@ -64,8 +64,11 @@ export interface NodeOutput {
   domain: string;
 }
 
+/** The ansible inventory in the output folder. */
+export const INVENTORY_FILE = "inventory.yml";
+
 /** Names of the files in the output folder that a deployed stack has. */
-export const ACCESS_FILES = ["clouds.yaml", "openrc", "inventory.yml"] as const;
+export const ACCESS_FILES = ["clouds.yaml", "openrc", INVENTORY_FILE] as const;
 
 /** File with the password of a standalone stack's BMCs, where it has some. */
 export const BMC_PASSWORD_FILE = "bmc-password";
@@ -77,5 +80,5 @@ export function accessFiles(settings: Settings): readonly string[] {
   }
   return selects(settings, "run_deploy_overcloud", "simulate_compute_node")
     ? ACCESS_FILES
-    : ["inventory.yml"];
+    : [INVENTORY_FILE];
 }

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../../config/schema.ts";
 import type { BmcPlan } from "../bmc/plan.ts";
-import { accessFiles, BMC_PASSWORD_FILE } from "../control-plane.ts";
+import { accessFiles, BMC_PASSWORD_FILE, INVENTORY_FILE } from "../control-plane.ts";
 import { planComputes } from "../compute/plan.ts";
 import type { Credentials } from "../credentials/derive.ts";
 import type { MachinesPlan } from "../libvirt/plan.ts";
@@ -43,6 +43,8 @@ export class AccessFiles extends pulumi.ComponentResource {
   readonly sshConfig?: string;
   /** Where the APIs speak TLS. */
   readonly caCertificate?: string;
+  /** What writes the files that a client of the cloud needs: all but the inventory, which is another with each number of computes. */
+  readonly ofClients: readonly pulumi.Resource[];
 
   constructor(name: string, args: AccessFilesArgs, options?: pulumi.ComponentResourceOptions) {
     super("overcloud:index:AccessFiles", name, {}, options);
@@ -51,7 +53,7 @@ export class AccessFiles extends pulumi.ComponentResource {
     if (machines.networks.external) this.sshConfig = configFile;
     this.cloudsYaml = `${directory}/clouds.yaml`;
     this.openrc = `${directory}/openrc`;
-    this.inventory = `${directory}/inventory.yml`;
+    this.inventory = `${directory}/${INVENTORY_FILE}`;
     const { certificates } = args;
     if (certificates) this.caCertificate = `${directory}/${AUTHORITY_FILE}`;
     const contents = args.credentials.apply(({ passwords, bmcPassword }) => {
@@ -65,37 +67,28 @@ export class AccessFiles extends pulumi.ComponentResource {
       return JSON.stringify({
         "clouds.yaml": cloudsYaml(access),
         openrc: openrc(access),
-        "inventory.yml": inventory(
-          plan.services,
-          planComputes(settings, stack, args.placed),
-          stackVariables(settings, stack, directory),
-          {
-            machines,
-            bmcs,
-            configFile,
-            bmcPasswordFile: `${directory}/${BMC_PASSWORD_FILE}`,
-          },
-        ),
         ...(bmcs.length > 0 && { [BMC_PASSWORD_FILE]: bmcPassword }),
       });
     });
-    const files = { directory, names: accessFiles(settings) };
+    const logs = `${directory}/logs`;
+    const names = accessFiles(settings).filter((file) => file !== INVENTORY_FILE);
     const written = new Step(
       "access-files",
       {
-        directory: `${directory}/logs`,
-        run: { action: "access/write", args: files },
-        remove: { action: "access/remove", args: files },
+        directory: logs,
+        run: { action: "access/write", args: { directory, names } },
+        remove: { action: "access/remove", args: { directory, names } },
         input: pulumi.secret(contents),
         rerunOn: [args.epoch],
       },
       { parent: this },
     );
-    if (certificates) {
+    const certificate =
+      certificates &&
       new Step(
         "ca-certificate",
         {
-          directory: `${directory}/logs`,
+          directory: logs,
           run: { action: "access/write", args: { directory, names: [AUTHORITY_FILE] } },
           remove: { action: "access/forget", args: { directory, names: [AUTHORITY_FILE] } },
           input: certificates.apply(({ authority }) =>
@@ -106,7 +99,24 @@ export class AccessFiles extends pulumi.ComponentResource {
         // Removed before the folder is, and after who used it has others.
         { parent: this, dependsOn: [written] },
       );
-    }
+    this.ofClients = [written, ...(certificate ? [certificate] : [])];
+    const hosts = inventory(
+      plan.services,
+      planComputes(settings, stack, args.placed),
+      stackVariables(settings, stack, directory),
+      { machines, bmcs, configFile, bmcPasswordFile: `${directory}/${BMC_PASSWORD_FILE}` },
+    );
+    // It is removed with the folder.
+    new Step(
+      "inventory",
+      {
+        directory: logs,
+        run: { action: "access/write", args: { directory, names: [INVENTORY_FILE] } },
+        input: JSON.stringify({ [INVENTORY_FILE]: hosts }),
+        rerunOn: [args.epoch],
+      },
+      { parent: this },
+    );
     this.registerOutputs({});
   }
 }

@@ -1,6 +1,6 @@
 import type { Files } from "../container/uploads.ts";
 
-/** What a simulated compute must know of a control plane, whichever kind that is. All of it is secret. */
+/** What a simulated compute must know of a control plane, whichever kind that is. The files hold secrets, the rest does not. */
 export interface ComputeConnection {
   /** Files of nova.conf.d: where nova's services are, how to log in there, and what the simulation is like. */
   nova: Files;

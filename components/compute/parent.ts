@@ -46,7 +46,7 @@ export function sharingEnvironment(networking: Networking, sharing: Sharing): st
 export class ComputeParent extends pulumi.ComponentResource {
   /** How a compute's container gets to the sockets and files; it can't put others in their place. */
   readonly mount: docker.types.input.ContainerVolume;
-  /** What a compute's start script needs to know besides; secret. Other files are another value. */
+  /** What a compute's start script needs to know besides. Other files are another value, which tells nothing of them. */
   readonly environment: pulumi.Output<string[]>;
 
   constructor(
@@ -66,7 +66,9 @@ export class ComputeParent extends pulumi.ComponentResource {
     );
     const volume = { volumeName: sockets.name, containerPath: SHARED };
     // Each version has a folder of its own, so that a compute never starts with the next one's.
-    const folder = files.apply((contents) => `${SHARED}/${digest([JSON.stringify(contents)])}`);
+    const folder = pulumi
+      .unsecret(files)
+      .apply((contents) => `${SHARED}/${digest([JSON.stringify(contents)])}`);
     this.environment = folder.apply((each) => [`OVERCLOUD_FILES=${each}`]);
     new docker.Container(
       resource,

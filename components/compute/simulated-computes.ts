@@ -195,6 +195,8 @@ export class SimulatedComputes extends pulumi.ComponentResource {
     parent: ComputeParent | undefined,
     place: Place,
   ): docker.Container {
+    // Only its files are secret. What a preview can't show, the state has encrypted, twice for each compute.
+    const connection = pulumi.unsecret(args.connection);
     return new docker.Container(
       compute.host,
       {
@@ -203,13 +205,13 @@ export class SimulatedComputes extends pulumi.ComponentResource {
         image: args.imageId,
         entrypoints: ["/usr/lib/overcloud/bin/compute"],
         envs: pulumi
-          .all([args.connection, parent?.environment ?? []])
-          .apply(([connection, ofParent]) =>
-            asSet([...environmentOf(compute, args, connection), ...ofParent]),
+          .all([connection, parent?.environment ?? []])
+          .apply(([known, ofParent]) =>
+            asSet([...environmentOf(compute, args, known), ...ofParent]),
           ),
         networksAdvanced: networksOf(compute, args),
         ...(parent ? { volumes: [parent.mount] } : { uploads: uploads(filesOf(args)) }),
-        hosts: args.connection.apply(({ hosts = [] }) => hosts),
+        hosts: connection.apply(({ hosts = [] }) => hosts),
         // Raw sockets are the switch's; files in folders of nova's are written by root.
         capabilities: onlyCapabilities(...COMPUTE_CAPABILITIES),
         securityOpts: NO_NEW_PRIVILEGES,

@@ -145,7 +145,7 @@ export class StandaloneControlPlane extends pulumi.ComponentResource implements 
         },
         rerunOn: pulumi.all([args.epoch, ...services.ids]),
       },
-      { parent: this, dependsOn: [this.access, ...services.started] },
+      { parent: this, dependsOn: [...this.access.ofClients, ...services.started] },
     );
     new Step(
       "first-objects",

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../../config/schema.ts";
 import { stackVariables, tripleoInventory } from "../access/documents.ts";
 import { planComputes } from "../compute/plan.ts";
+import { INVENTORY_FILE } from "../control-plane.ts";
 import type { Credentials } from "../credentials/derive.ts";
 import { deployedUsers, firstUsers } from "../libvirt/access.ts";
 import type { TopologyPlan } from "../libvirt/plan.ts";
@@ -30,7 +31,7 @@ export class TripleoFiles extends pulumi.ComponentResource {
     super("overcloud:index:TripleoFiles", name, {}, options);
     const { settings, stack, plan, outputDirectory } = args;
     const { keyFile } = sshPaths(outputDirectory);
-    const names = { inventory: "inventory.yml", bmcPassword: "overcloud/bmc-password" };
+    const names = { inventory: INVENTORY_FILE, bmcPassword: "overcloud/bmc-password" };
     this.inventory = `${outputDirectory}/${names.inventory}`;
     this.bmcPassword = `${outputDirectory}/${names.bmcPassword}`;
     const inventory = tripleoInventory(

@@ -165,8 +165,8 @@ for (const preview of [true, false]) {
           "overcloud:index:StandaloneControlPlane": 1,
           "overcloud:index:SimulatedComputes": 1,
           "overcloud:index:AccessFiles": 1,
-          "overcloud:index:Step": 5,
-          [COMMAND]: 7,
+          "overcloud:index:Step": 6,
+          [COMMAND]: 8,
           [NETWORK]: 1,
           [VOLUME]: networking === "ovn" ? 5 : 3,
           [CONTAINER]: networking === "ovn" ? 15 : 12,
@@ -188,11 +188,12 @@ for (const preview of [true, false]) {
           "scale-down-guard",
           "wait-for-computes",
         ]);
-        assert.deepEqual(inside("AccessFiles"), ["access-files"]);
+        assert.deepEqual(inside("AccessFiles"), ["access-files", "inventory"]);
         assert.deepEqual(inside("CredentialSeed"), ["credentials"]);
         assert.deepEqual(inside("Step"), [
           "access-files",
           "first-objects",
+          "inventory",
           "scale-down-guard",
           "wait-for-apis",
           "wait-for-computes",
@@ -224,6 +225,8 @@ for (const preview of [true, false]) {
         }
         const { inputs, secrets } = the(COMMAND, "access-files");
         assert.ok(preview ? isUnknown(inputs["stdin"]) : secrets.includes("stdin"));
+        const { inputs: ofInventory } = the(COMMAND, "inventory");
+        assert.match(String(ofInventory["stdin"]), /compute-1/);
       });
 
       it("labels all that docker makes with the stack and what it is", () => {
@@ -374,6 +377,8 @@ for (const preview of [true, false]) {
           assert.ok(stack.before(ready).includes(each.urn), each.name);
         }
         assert.ok(stack.before(ready).includes(access));
+        // It is another with each number of computes, and no client of the cloud reads it.
+        assert.ok(!stack.before(ready).includes(the(COMMAND, "inventory").urn));
         for (const name of ["first-objects", "scale-down-guard", "wait-for-computes"]) {
           assert.ok(stack.before(the(COMMAND, name)).includes(ready.urn), name);
         }
@@ -869,7 +874,9 @@ describe("computes that share memory", () => {
         inputs["uploads"] as { file: string; content: string }[];
       const compute = forked.the(CONTAINER, "compute-1");
       assert.equal(filesOf(compute), undefined);
-      assert.ok(compute.secrets.includes("envs"));
+      // A preview shows what of its environment changes.
+      assert.ok(!compute.secrets.includes("envs"));
+      for (const secret of EVERY_SECRET) assert.ok(!compute.readable.includes(secret));
       const folder = (compute.inputs["envs"] as string[])
         .find((each) => each.startsWith("OVERCLOUD_FILES="))
         ?.slice("OVERCLOUD_FILES=".length);
@@ -953,6 +960,7 @@ describe("another epoch of the stack", () => {
     );
     assert.deepEqual(changed.map(({ name }) => name).sort(), [
       "access-files",
+      "inventory",
       "scale-down-guard",
       "wait-for-apis",
       "wait-for-computes",
