@@ -80,7 +80,7 @@ const computes = new SimulatedComputes(
 
 const playbooks = await makePlaybooks(
   { settings: settings.playbooks, controlPlane, outputDirectory, epoch },
-  { dependsOn: [controlPlane, computes] },
+  { dependsOn: [computes] },
 );
 
 const { cloudsYaml, openrc, inventory, sshConfig, caCertificate } = controlPlane.access;

@@ -46,7 +46,12 @@ export async function makePlaybooks(
       },
       {
         ...options,
-        dependsOn: [...[options.dependsOn ?? []].flat(), ...after] as pulumi.Resource[],
+        // All of it: the inventory is written beside what makes the cloud ready.
+        dependsOn: [
+          controlPlane,
+          ...[options.dependsOn ?? []].flat(),
+          ...after,
+        ] as pulumi.Resource[],
       },
     );
     made.set(plan.name, playbook);

@@ -12,6 +12,7 @@ import { deriveCredentials } from "../../components/credentials/derive.ts";
 import { CredentialSeed } from "../../components/credentials/seed.ts";
 import { OpenStackImage } from "../../components/image/openstack-image.ts";
 import { makeControlPlane } from "../../components/make-control-plane.ts";
+import { makePlaybooks } from "../../components/playbook/playbooks.ts";
 import { planControlPlane } from "../../components/standalone/plan.ts";
 import { nodeFilesSchema, nodeSeedSchema } from "../../components/node-image/seed.ts";
 import { specificationSchema } from "../../components/step/specification.ts";
@@ -102,6 +103,10 @@ async function build(
           controlPlane,
         },
         { dependsOn: [controlPlane.ready] },
+      );
+      await makePlaybooks(
+        { settings: settings.playbooks, controlPlane, outputDirectory, epoch },
+        { dependsOn: [computes] },
       );
       return { seed, controlPlane, computes };
     },
@@ -948,6 +953,16 @@ describe("the image", () => {
     // Two contents have two names: the old one's removal must not take the new one.
     assert.notEqual(other?.["name"], first?.["name"]);
     assert.match(String(first?.["name"]), /^lab-openstack:a+$/);
+  });
+});
+
+describe("a playbook of the stack", () => {
+  it("runs after the inventory is written, the cloud is ready and its computes are up", async () => {
+    const { the, before } = await deploy({ playbooks: [{ path: "playbooks/template.yml" }] });
+    const needed = before(the(COMMAND, "playbook-template"));
+    for (const name of ["inventory", "wait-for-apis", "wait-for-computes"]) {
+      assert.ok(needed.includes(the(COMMAND, name).urn), name);
+    }
   });
 });
 
