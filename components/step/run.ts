@@ -17,6 +17,9 @@ import { actions } from "./actions.ts";
 import { ProgramError, runProgram } from "./program.ts";
 import { specificationSchema } from "./specification.ts";
 
+/** Milliseconds after which a lock that nobody refreshes is no one's. */
+const STALE_MS = 10_000;
+
 type Parsed = ReturnType<typeof specificationSchema.parse>;
 
 export async function runStep(specificationText: string): Promise<unknown> {
@@ -25,7 +28,7 @@ export async function runStep(specificationText: string): Promise<unknown> {
   const logPath = join(directory, `${name}.log`);
   const cancelled = new AbortController();
   const log = openLog(logPath, name, (error) => cancelled.abort(error));
-  const release = await lockStep(directory, name);
+  const release = await lockStep(directory, name, timeoutSeconds);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     // Every time: a second Ctrl-C would otherwise end this process and leave the program behind.
     process.on(signal, () => cancelled.abort(new Error(`cancelled by ${signal}`)));
@@ -85,13 +88,24 @@ function openLog(path: string, name: string, failed: (error: Error) => void): Wr
   return log;
 }
 
-async function lockStep(directory: string, name: string): Promise<() => Promise<void>> {
-  try {
-    return await lock(directory, {
+/** Waits for another run of the step for as long as this one may take, so that removals that are due together come one after the other. */
+async function lockStep(
+  directory: string,
+  name: string,
+  timeoutSeconds: number,
+): Promise<() => Promise<void>> {
+  const take = (retries: number) =>
+    lock(directory, {
       lockfilePath: join(directory, `${name}.lock`),
       // A run that was killed leaves its lock; it stops refreshing it and loses it after this long.
-      stale: 10_000,
-      retries: { retries: 12, minTimeout: 1000, maxTimeout: 1000 },
+      stale: STALE_MS,
+      retries: { retries, minTimeout: 1000, maxTimeout: 1000 },
+    });
+  try {
+    return await take(0).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== "ELOCKED") throw error;
+      process.stderr.write(`another run of step ${name} is at work; waiting for it\n`);
+      return take(Math.ceil(Math.max(timeoutSeconds, STALE_MS / 1000 + 2)));
     });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

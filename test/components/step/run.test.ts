@@ -344,15 +344,26 @@ describe("steps", { concurrency: 8 }, () => {
         () => existsSync(directory) && existsSync(path.join(directory, "probe.lock")),
         "the first has its lock",
       );
-      const { status, stderr } = await runStep(specification);
+      const { status, stderr } = await runStep({ ...specification, timeoutSeconds: 1 });
       assert.equal(status, 1);
       assert.match(
         stderr,
-        /^Step probe is already running; wait for the other `pulumi` to end\.\n$/,
+        /^another run of step probe is at work; waiting for it\nStep probe is already running; wait for the other `pulumi` to end\.\n$/,
       );
       assert.equal(logOf(directory).match(/^run$/gm)?.length, 1);
       first.process.kill("SIGTERM");
       await first.ended;
+    });
+
+    it("wait for each other for as long as one may take", async () => {
+      const directory = folder();
+      const specification = { name: "probe", directory, timeoutSeconds: 40 };
+      const first = startStep({ ...specification, argv: ["sh", "-c", "sleep 14; echo one"] });
+      await until(() => existsSync(path.join(directory, "probe.lock")), "the first has its lock");
+      const second = await runStep({ ...specification, argv: ["echo", "two"] });
+      assert.equal(second.status, 0, second.stderr);
+      await first.ended;
+      assert.deepEqual(logOf(directory).match(/^(one|two)$/gm), ["one", "two"]);
     });
 
     it("do not keep other steps of the stack waiting", async () => {
