@@ -38,7 +38,7 @@ func function(name string) tokens.ModuleMember { return tokens.ModuleMember(memb
 // version 5.2.0 of the published SDKs has.
 func New() tfbridge.ProviderInfo {
 	info := tfbridge.ProviderInfo{
-		P:            shimv2.NewProvider(quiet(one(upstream.New(Version)()))),
+		P:            shimv2.NewProvider(patient(quiet(one(upstream.New(Version)())))),
 		Name:         Name,
 		Version:      Version,
 		Description:  "Docker resources, bridged from the Terraform provider",
