@@ -195,7 +195,7 @@ export class SimulatedComputes extends pulumi.ComponentResource {
     parent: ComputeParent | undefined,
     place: Place,
   ): docker.Container {
-    // Only its files are secret. What a preview can't show, the state has encrypted, twice for each compute.
+    // Only its files are secret, and what Pulumi takes for a secret is hidden in previews and encrypted whenever the state is written.
     const connection = pulumi.unsecret(args.connection);
     return new docker.Container(
       compute.host,
