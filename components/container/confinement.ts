@@ -8,5 +8,8 @@ export function onlyCapabilities(...names: string[]): { drops: string[]; adds: s
   return { drops: ["ALL"], adds: asSet(names.map((name) => `CAP_${name}`)) };
 }
 
-/** What a start script needs that takes files over as root and goes on as the service's own user, which keeps none of it. */
-export const BECOME_USER = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
+/**
+ * What a start script needs that takes files over as root and goes on as the service's own user, which keeps none of it; and
+ * what the container's first process, which stays root, needs to tell that user's service to end.
+ */
+export const BECOME_USER = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"];

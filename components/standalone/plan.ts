@@ -118,7 +118,8 @@ export function planControlPlane(settings: Settings): ControlPlanePlan {
         check: checkOf(name, tls),
         healthcheck: healthcheckOf(name, tls),
         gates: GATES.includes(name),
-        graceSeconds: name === "mariadb" || name === "rabbitmq" ? 30 : 10,
+        // Nova's services wait for their timers before they end, for ten seconds at times, and hold nothing that would be lost.
+        graceSeconds: name === "mariadb" || name === "rabbitmq" ? 30 : 3,
       };
     }),
   };

@@ -281,7 +281,7 @@ for (const preview of [true, false]) {
               ? ["DAC_OVERRIDE", "NET_ADMIN", "NET_RAW", "SYS_NICE"]
               : each.name.startsWith("ovn-")
                 ? []
-                : ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
+                : ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"],
             each.name,
           );
           assert.deepEqual(each.inputs["securityOpts"], ["no-new-privileges:true"]);

@@ -127,6 +127,19 @@ describe("a stack in trouble", { timeout: 10 * 60_000 }, () => {
     assert.deepEqual(mine((await doctor()).lines), []);
   });
 
+  it("has what keeps data write it down before it ends", async () => {
+    for (const service of ["mariadb", "rabbitmq"]) {
+      await docker("stop", "--time", "30", `${STACK}-${service}`);
+      const code = await docker(
+        "inspect",
+        "--format",
+        "{{.State.ExitCode}}",
+        `${STACK}-${service}`,
+      );
+      assert.equal(code, "0", service);
+    }
+  });
+
   it("loses its state, with others' things beside it", async () => {
     await define(`${STACK}-baremetal-0`, `${macPrefixOf(STACK)}:80:00`);
     await define(foreign.domain, "52:54:00:00:00:01");
