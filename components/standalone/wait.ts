@@ -3,7 +3,6 @@ import { execa } from "execa";
 import type { Action, ActionContext } from "../step/action.ts";
 import { novaServices } from "../openstack/compute.ts";
 import { OpenStackClient } from "../openstack/client.ts";
-import { ApiError, UnreachableError } from "../openstack/request.ts";
 import { readCloud, type CloudReference } from "../openstack/session.ts";
 import { send } from "../openstack/http.ts";
 import { REPORTING } from "./services.ts";
@@ -78,12 +77,11 @@ export const waitForApis: Action<WaitForApisArgs> = async (
       );
       if (REPORTING.every((binary) => up.has(binary))) return { services: total };
     } catch (error) {
-      // Who answers may still fail, or end, while what it rests on starts; the time limit is what decides.
-      const passes =
-        error instanceof UnreachableError || (error instanceof ApiError && error.status >= 500);
-      if (!passes) throw error;
-      if (error.message !== failure) report(error.message);
-      failure = error.message;
+      signal.throwIfAborted();
+      // Who answers may still fail, refuse or keep silent while what it rests on starts; the time limit is what decides.
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== failure) report(message);
+      failure = message;
     }
     await sleep(POLL_MS, undefined, { signal });
   }

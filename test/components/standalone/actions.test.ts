@@ -237,6 +237,7 @@ describe("waiting for the APIs", { concurrency: true }, () => {
       cloud.failures.push(
         { call: "POST identity/", answer: 503, times: 1 },
         { call: "GET compute/v2.1/os-services", answer: 500, times: 2 },
+        { call: "GET compute/v2.1/os-services", answer: 404, times: 1 },
       );
       assert.deepEqual((await wait(cloud)).result, { services: 5 });
     }));
