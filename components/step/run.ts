@@ -27,8 +27,9 @@ export async function runStep(specificationText: string): Promise<unknown> {
   const { name, directory, timeoutSeconds } = specification;
   const logPath = join(directory, `${name}.log`);
   const cancelled = new AbortController();
-  const log = openLog(logPath, name, (error) => cancelled.abort(error));
-  const release = await lockStep(directory, name, timeoutSeconds);
+  const end = (error: Error) => cancelled.abort(error);
+  const log = openLog(logPath, name, end);
+  const release = await lockStep(directory, name, timeoutSeconds, end);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     // Every time: a second Ctrl-C would otherwise end this process and leave the program behind.
     process.on(signal, () => cancelled.abort(new Error(`cancelled by ${signal}`)));
@@ -69,7 +70,8 @@ export async function runStep(specificationText: string): Promise<unknown> {
     log.write(`${new Date().toISOString()} step ${name} failed: ${reason}\n`);
     throw new Error(`Step ${name} failed: ${reason} (log: ${logPath})`, { cause: error });
   } finally {
-    await release();
+    // A lock that was taken away can't be given back.
+    await release().catch(() => undefined);
     await new Promise<void>((resolve) => log.end(resolve));
   }
 }
@@ -88,15 +90,22 @@ function openLog(path: string, name: string, failed: (error: Error) => void): Wr
   return log;
 }
 
-/** Waits for another run of the step for as long as this one may take, so that removals that are due together come one after the other. */
+/**
+ * Waits for another run of the step for as long as this one may take, so that removals that are due together come one after the other.
+ * @param lost is told, once, when the lock is gone or somebody else's: a step that another may run beside ends
+ */
 async function lockStep(
   directory: string,
   name: string,
   timeoutSeconds: number,
+  lost: (error: Error) => void,
 ): Promise<() => Promise<void>> {
+  const lockfilePath = join(directory, `${name}.lock`);
   const take = (retries: number) =>
     lock(directory, {
-      lockfilePath: join(directory, `${name}.lock`),
+      lockfilePath,
+      onCompromised: (error) =>
+        lost(new Error(`its lock ${lockfilePath} was taken away`, { cause: error })),
       // A run that was killed leaves its lock; it stops refreshing it and loses it after this long.
       stale: STALE_MS,
       retries: { retries, minTimeout: 1000, maxTimeout: 1000 },

@@ -335,6 +335,21 @@ describe("steps", { concurrency: 8 }, () => {
       assert.deepEqual(logOf(directory).match(/^(begin|end)$/gm), ["begin", "end", "begin", "end"]);
     });
 
+    it("are kept apart by a lock, without which a run and its program end", async () => {
+      const directory = folder();
+      const specification = { name: "probe", directory, argv: FAMILY, timeoutSeconds: 60 };
+      const run = startStep(specification);
+      const pids = await pidsOf(directory);
+      rmSync(path.join(directory, "probe.lock"), { recursive: true });
+      const { status, stderr } = await run.ended;
+      assert.equal(status, 1);
+      assert.match(
+        stderr,
+        /^Step probe failed: its lock \S+\/probe\.lock was taken away: pids: [\d ]+ \(log: \S+\)\n$/,
+      );
+      await until(() => !pids.some(isAlive), "the program is gone");
+    });
+
     it("that would take too long for each other are refused in one sentence", async () => {
       const directory = folder();
       const argv = ["sh", "-c", "echo run; sleep 30"];
