@@ -143,12 +143,12 @@ export class ScratchStack {
 
 /** Of what Pulumi printed: failures, planned changes and its diagnostics, so that several failures fit on a page. */
 export function essenceOf(printed: string): string {
-  const [progress = "", ...diagnostics] = printed.split(/^(?=Diagnostics:$)/m);
-  if (diagnostics.length === 0) return printed;
+  const [progress = "", ...rest] = printed.split(/^(?=(?:Diagnostics|Outputs|Resources):$)/m);
+  if (rest.length === 0) return printed;
   const telling = /failed|error|^ *[-+~]+ +\S+ \S+ (create|update|replace|delete)\b/;
   const changes = progress.split("\n").filter((line) => telling.test(line));
-  const outputs = /^Outputs:\n(?: .*\n|\n)*/m;
-  return [...changes, diagnostics.join("").replace(outputs, "")].join("\n");
+  const told = rest.filter((section) => !section.startsWith("Outputs:"));
+  return [...changes, told.join("")].join("\n");
 }
 
 /** Everything docker has with a stack's label, by kind. */

@@ -71,7 +71,21 @@ describe("what is told of a failed call of pulumi", () => {
     ]);
   });
 
-  it("is everything where Pulumi gave no diagnostics", () => {
+  it("is what would change, where there are no diagnostics", () => {
+    const silent = PREVIEW.replace(/Diagnostics:[^]*(?=Outputs:)/, "");
+    assert.deepEqual(essenceOf(silent).split("\n"), [
+      " +  command:local:Command wait create ",
+      " +- docker:index:Container compute-0 replace [diff: ~envs]",
+      "Resources:",
+      "    + 1 to create",
+      "    85 unchanged",
+      "",
+      "error: no changes were expected for preview but changes were proposed",
+      "",
+    ]);
+  });
+
+  it("is everything where Pulumi began nothing", () => {
     assert.equal(essenceOf("error: no stack selected\n"), "error: no stack selected\n");
   });
 });
