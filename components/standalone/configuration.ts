@@ -7,6 +7,7 @@ import type { Files } from "../container/uploads.ts";
 import type { Account, Credentials } from "../credentials/derive.ts";
 import { renderIni, type Ini } from "../ini.ts";
 import type { ApiCertificates } from "../tls/api-certificates.ts";
+import { MESSAGE_BUS_USER, messageBusDefinitions } from "./message-bus.ts";
 import type { ControlPlanePlan } from "./plan.ts";
 import { neutronSize, novaSize, sizeControlPlane } from "./size.ts";
 import {
@@ -52,7 +53,7 @@ export class Configuration {
       case "mariadb":
         return { "/etc/overcloud/mariadb/accounts.sql": this.#accountsSql() };
       case "rabbitmq":
-        return { "/etc/rabbitmq/conf.d/50-stack.conf": this.#rabbitmq() };
+        return this.#rabbitmq();
       case "keystone":
         return this.#keystone();
       case "placement":
@@ -123,8 +124,12 @@ export class Configuration {
       .join("");
   }
 
-  #rabbitmq(): string {
-    return `default_user = openstack\ndefault_pass = ${this.#credentials.passwords.rabbitmq}\n`;
+  #rabbitmq(): Files {
+    const definitions = "/etc/rabbitmq/conf.d/definitions.json";
+    return {
+      "/etc/rabbitmq/conf.d/50-stack.conf": `load_definitions = ${definitions}\n`,
+      [definitions]: messageBusDefinitions(this.#credentials.passwords.rabbitmq),
+    };
   }
 
   #keystone(): Files {
@@ -295,7 +300,7 @@ export class Configuration {
 
   #messageBus(): string {
     const { passwords } = this.#credentials;
-    return `rabbit://openstack:${passwords.rabbitmq}@${this.#plan.addresses.rabbitmq}:5672/`;
+    return `rabbit://${MESSAGE_BUS_USER}:${passwords.rabbitmq}@${this.#plan.addresses.rabbitmq}:5672/`;
   }
 
   /**
