@@ -303,13 +303,15 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
       const log = await docker(
         ...["inspect", "--format", "{{json .State.Health.Log}}", `${STACK}-${gate}`],
       );
-      const checks = (JSON.parse(log) as Check[]).map(({ Start, End, ExitCode }) => {
+      const checks = JSON.parse(log) as Check[];
+      // Docker keeps the last five. Until the first that was well, it asks often.
+      const later = checks.slice(checks.findIndex(({ ExitCode }) => ExitCode === 0) + 1);
+      assert.ok(later.length > 0, gate);
+      for (const { Start, End, ExitCode } of later) {
         assert.equal(ExitCode, 0, gate);
-        return (Date.parse(End) - Date.parse(Start)) / 1000;
-      });
-      assert.ok(checks.length > 1, gate);
-      // Docker keeps the last five of a cloud that is minutes old.
-      assert.ok(Math.min(...checks) > 25, `${gate}: ${checks.join(" s, ")} s`);
+        const seconds = (Date.parse(End) - Date.parse(Start)) / 1000;
+        assert.ok(seconds > 25, `${gate}: ${seconds} s`);
+      }
     }
   });
 
