@@ -81,6 +81,16 @@ describe("a standalone cloud with OVN, from nothing to nothing", { timeout: 40 *
     cloudOf.expectKnown(await known(), ["compute-0", "compute-1"]);
   });
 
+  it("has a scheduler that looks for them from its start on, not after up to a minute", async () => {
+    const script = [
+      "import sys; from nova import config; from oslo_config import cfg",
+      "sys.argv = ['nova-scheduler']; config.parse_args(sys.argv)",
+      "print(cfg.CONF.periodic_fuzzy_delay, cfg.CONF.scheduler.discover_hosts_in_cells_interval)",
+    ].join("\n");
+    const asked = ["exec", "--user", "nova", `${STACK}-nova-scheduler`, "python3", "-c", script];
+    assert.equal((await docker(...asked)).split("\n").at(-1), "0 1");
+  });
+
   it("runs a server on each, with ports that are bound and wired", async () => {
     servers = [
       await cloudOf.boot(cloud, "first", "compute-0"),
