@@ -17,8 +17,8 @@ const QUEUES: Record<string, readonly string[]> = {
 export function messageBusDefinitions(password: string): string {
   const vhost = "/";
   const passing = { durable: false, auto_delete: false, arguments: {} };
-  const bindings = Object.entries(QUEUES).flatMap(([source, queues]) =>
-    queues.map((name) => ({ source, name })),
+  const queues = Object.entries(QUEUES).flatMap(([source, names]) =>
+    names.map((name) => ({ source, name })),
   );
   return JSON.stringify({
     vhosts: [{ name: vhost }],
@@ -35,8 +35,8 @@ export function messageBusDefinitions(password: string): string {
       ...{ name, vhost, type: "topic", internal: false },
       ...passing,
     })),
-    queues: bindings.map(({ name }) => ({ name, vhost, type: "classic", ...passing })),
-    bindings: bindings.map(({ source, name }) => ({
+    queues: queues.map(({ name }) => ({ name, vhost, type: "classic", ...passing })),
+    bindings: queues.map(({ source, name }) => ({
       ...{ source, vhost, destination: name, destination_type: "queue" },
       ...{ routing_key: name, arguments: {} },
     })),

@@ -30,6 +30,20 @@ Resources:
 error: no changes were expected for preview but changes were proposed
 `;
 
+/** What is told of it in any case: what would change, and what Pulumi made of that. */
+const CHANGES = [
+  " +  command:local:Command wait create ",
+  " +- docker:index:Container compute-0 replace [diff: ~envs]",
+];
+const SUMMARY = [
+  "Resources:",
+  "    + 1 to create",
+  "    85 unchanged",
+  "",
+  "error: no changes were expected for preview but changes were proposed",
+  "",
+];
+
 const UP = `Updating (lab):
 
  +  command:local:Command wait creating (0s) 
@@ -45,18 +59,12 @@ Diagnostics:
 describe("what is told of a failed call of pulumi", () => {
   it("is what would change, and why it failed", () => {
     assert.deepEqual(essenceOf(PREVIEW).split("\n"), [
-      " +  command:local:Command wait create ",
-      " +- docker:index:Container compute-0 replace [diff: ~envs]",
+      ...CHANGES,
       "Diagnostics:",
       "  pulumi:pulumi:Stack (overcloud-lab):",
       "    warning: beware",
       "",
-      "Resources:",
-      "    + 1 to create",
-      "    85 unchanged",
-      "",
-      "error: no changes were expected for preview but changes were proposed",
-      "",
+      ...SUMMARY,
     ]);
   });
 
@@ -73,16 +81,7 @@ describe("what is told of a failed call of pulumi", () => {
 
   it("is what would change, where there are no diagnostics", () => {
     const silent = PREVIEW.replace(/Diagnostics:[^]*(?=Outputs:)/, "");
-    assert.deepEqual(essenceOf(silent).split("\n"), [
-      " +  command:local:Command wait create ",
-      " +- docker:index:Container compute-0 replace [diff: ~envs]",
-      "Resources:",
-      "    + 1 to create",
-      "    85 unchanged",
-      "",
-      "error: no changes were expected for preview but changes were proposed",
-      "",
-    ]);
+    assert.deepEqual(essenceOf(silent).split("\n"), [...CHANGES, ...SUMMARY]);
   });
 
   it("is everything where Pulumi began nothing", () => {
